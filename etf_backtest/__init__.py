@@ -1,0 +1,1 @@
+"""Backtest a portfolio of ETFs."""

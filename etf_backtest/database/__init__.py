@@ -1,0 +1,1 @@
+"""Where data waits: the PostgreSQL behind everything, and the only importer of its client."""

@@ -1,0 +1,94 @@
+"""Settings: read once from the environment and `.env`, frozen, passed on as a value.
+
+This is the only module that reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+
+from etf_backtest.errors import SettingsError
+
+APP = "etf-backtest"
+UrlSource = Literal["environment", ".env", "embedded"]
+
+
+class Settings(BaseModel):
+    """What the outside world says about where things are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: SecretStr | None = None
+    """The PostgreSQL to use; None means the embedded one."""
+    database_url_source: UrlSource = "embedded"
+    """Where `database_url` was found, for messages."""
+    data_dir: Path
+    """Holds the embedded PostgreSQL's cluster (`ETF_BACKTEST_DATA_DIR`)."""
+    cache_dir: Path
+    """Holds what can be made again: Prisma Studio, compile caches (`ETF_BACKTEST_CACHE_DIR`)."""
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(
+            ("postgresql://", "postgres://")
+        ):
+            raise ValueError(
+                "DATABASE_URL must start with postgresql:// or postgres://, "
+                "for example postgresql://user:password@localhost:5432/etf_backtest"
+            )
+        return url
+
+    @field_validator("data_dir", "cache_dir")
+    @classmethod
+    def _is_absolute(cls, path: Path) -> Path:
+        return path.expanduser().absolute()
+
+
+def load_settings(
+    environ: Mapping[str, str] | None = None, *, directory: Path | None = None
+) -> Settings:
+    """Read the environment, then `.env` in `directory` for what the environment does not say.
+
+    Parameters
+    ----------
+    environ : mapping of str to str, optional
+        Defaults to `os.environ`.
+    directory : Path, optional
+        Where `.env` is looked for, and nowhere else; defaults to the working directory.
+
+    Raises
+    ------
+    SettingsError
+        A value cannot be used. The value of DATABASE_URL is never part of the message.
+    """
+    environ = os.environ if environ is None else environ
+    env_file = (directory or Path.cwd()) / ".env"
+    from_file = dotenv_values(env_file) if env_file.is_file() else {}
+
+    def value(name: str) -> str | None:
+        return environ.get(name) or from_file.get(name) or None
+
+    url = value("DATABASE_URL")
+    source: UrlSource = "embedded"
+    if url is not None:
+        source = "environment" if environ.get("DATABASE_URL") else ".env"
+    try:
+        return Settings(
+            database_url=None if url is None else SecretStr(url),
+            database_url_source=source,
+            data_dir=Path(value("ETF_BACKTEST_DATA_DIR") or platformdirs.user_data_path(APP)),
+            cache_dir=Path(value("ETF_BACKTEST_CACHE_DIR") or platformdirs.user_cache_path(APP)),
+        )
+    except ValidationError as error:
+        # only the messages: pydantic's own text quotes the input, which may be a password
+        reasons = "; ".join(str(e["msg"]).removeprefix("Value error, ") for e in error.errors())
+        where = "" if source == "embedded" else f" (from {source})"
+        raise SettingsError(f"{reasons}{where}") from None
