@@ -1,0 +1,7 @@
+"""Fixtures for every test, split by subject.
+
+environment   a home directory of the test's own, and nothing of the user's
+postgres      real PostgreSQL servers and databases
+"""
+
+pytest_plugins = ["tests.fixtures.environment", "tests.fixtures.postgres"]

@@ -1,0 +1,66 @@
+"""The fixtures themselves: what other tests stand on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.fixtures.cluster import Cluster
+
+
+@pytest.mark.each_postgres
+async def test_each_kind_of_server_gives_an_empty_database(
+    postgres: Cluster, empty_database: str
+) -> None:
+    connection = await asyncpg.connect(empty_database)
+    try:
+        version = await connection.fetchval("SHOW server_version_num")
+        tables = await connection.fetchval(
+            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        )
+    finally:
+        await connection.close()
+    assert int(version) // 10_000 == postgres.version
+    assert tables == 0
+
+
+async def test_an_unmarked_test_runs_on_the_embedded_version(postgres: Cluster) -> None:
+    assert postgres.version == 18
+
+
+@pytest.mark.each_postgres
+async def test_a_wrong_password_is_refused(postgres: Cluster) -> None:
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(postgres.url("postgres").replace(postgres.password, "wrong"))
+
+
+async def test_databases_are_clones_that_do_not_see_each_other(
+    postgres: Cluster, database_url: str, empty_database: str
+) -> None:
+    assert database_url != empty_database
+    connection = await asyncpg.connect(database_url)
+    await connection.execute("CREATE TABLE mine (id int)")
+    await connection.close()
+    connection = await asyncpg.connect(empty_database)
+    assert await connection.fetchval("SELECT to_regclass('mine')") is None
+    await connection.close()
+
+
+@pytest.mark.each_postgres
+async def test_an_own_server_keeps_its_rows_over_restart_and_crash(own_postgres: Cluster) -> None:
+    own_postgres.execute("CREATE TABLE kept (id int)", "INSERT INTO kept VALUES (1)", "CHECKPOINT")
+    own_postgres.restart()
+    own_postgres.restart("kill")
+    connection = await asyncpg.connect(own_postgres.url("postgres"))
+    assert await connection.fetchval("SELECT id FROM kept") == 1
+    await connection.close()
+
+
+def test_a_test_has_a_home_of_its_own(user_home: Path, repository: Path) -> None:
+    assert Path.home() == user_home == Path.cwd()
+    assert "DATABASE_URL" not in os.environ
+    assert not user_home.is_relative_to(repository)
+    assert list(user_home.iterdir()) == []
