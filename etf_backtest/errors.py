@@ -304,3 +304,39 @@ class ReturnsError(EtfBacktestError):
 
 class UndefinedMetricError(EtfBacktestError):
     """A metric has no finite value here; the message is the reason."""
+
+
+class DatabaseUrlError(EtfBacktestError):
+    """A PostgreSQL URL cannot be read or used; no part of it that may be secret is quoted."""
+
+    exit_code = 2
+
+    def __init__(self, source: str, reason: str, *, remedy: str | None = None) -> None:
+        super().__init__(
+            f"{source} cannot be used: {reason}",
+            remedy=remedy or "expected postgresql://user:password@host:5432/database",
+        )
+        self.source = source
+        self.reason = reason
+
+
+class UncoveredWindowError(EtfBacktestError):
+    """A backtest was asked for over days for which not all prices are stored."""
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        start: dt.date,
+        end: dt.date,
+        *,
+        first: dt.date,
+        last: dt.date,
+    ) -> None:
+        super().__init__(
+            f"{start} to {end} is not covered: {', '.join(symbols)} all have prices "
+            f"from {first} to {last}",
+            remedy=f"use --from {first} --to {last} or a window inside, or import more prices",
+        )
+        self.symbols = tuple(symbols)
+        self.first = first
+        self.last = last

@@ -1,0 +1,9 @@
+"""What a price is: bars, series of total-return prices, panels of them."""
+
+from etf_backtest.market.bar import Bar
+from etf_backtest.market.basis import PriceBasis
+from etf_backtest.market.missing import ForwardFill, MissingPolicy
+from etf_backtest.market.panel import PricePanel
+from etf_backtest.market.series import PriceSeries
+
+__all__ = ["Bar", "ForwardFill", "MissingPolicy", "PriceBasis", "PricePanel", "PriceSeries"]

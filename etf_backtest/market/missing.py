@@ -1,0 +1,124 @@
+"""What is done where a symbol has no price: nothing is invented unless it is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from etf_backtest.errors import MissingPricesError, WindowError
+from etf_backtest.market.sessions import as_date
+from etf_backtest.typing import BoolArray, FloatArray
+
+if TYPE_CHECKING:
+    from etf_backtest.market.panel import PricePanel
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardFill:
+    """Carry the last price forward over gaps of at most `max_gap` sessions."""
+
+    max_gap: int
+
+    def __post_init__(self) -> None:
+        if self.max_gap < 1:
+            raise ValueError(f"max_gap must be 1 or more, received {self.max_gap}")
+
+
+MissingPolicy: TypeAlias = Literal["error", "common"] | ForwardFill
+"""`error` refuses, `common` starts at the latest first and ends at the earliest last date (a gap in
+between is still an error), ForwardFill fills short gaps. The last two are reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompletePrices:
+    """A panel without gaps, and what was done to make it one."""
+
+    panel: PricePanel
+    notes: tuple[str, ...]
+
+
+def complete_prices(panel: PricePanel, policy: MissingPolicy, *, first: int) -> CompletePrices:
+    """Rows `first` and later of a panel, without missing values.
+
+    Parameters
+    ----------
+    panel : PricePanel
+    policy : MissingPolicy
+    first : int
+        The first row that is needed. Earlier ones only lend the price that is carried forward.
+
+    Raises
+    ------
+    MissingPricesError
+        Naming the symbol, the first and last missing date, and their count.
+    WindowError
+        `common` leaves nothing.
+    """
+    if isinstance(policy, ForwardFill):
+        filled, was_filled = _carry_forward(panel.prices, policy.max_gap)
+        needed = panel.with_prices(filled).rows(first, None)
+        _refuse_gaps(needed)
+        counts = was_filled[first:].sum(axis=0)
+        notes = tuple(
+            f"{symbol}: {count} missing {'price was' if count == 1 else 'prices were'} "
+            f"carried forward (gaps of at most {policy.max_gap} sessions)"
+            for symbol, count in zip(panel.symbols, counts, strict=True)
+            if count
+        )
+        return CompletePrices(needed, notes)
+    needed = panel.rows(first, None)
+    common = _common_rows(needed) if policy == "common" else needed
+    _refuse_gaps(common)
+    if common.dates.size == needed.dates.size:
+        return CompletePrices(common, ())
+    note = (
+        f"only sessions that all symbols share are used: {as_date(common.dates[0])} to "
+        f"{as_date(common.dates[-1])} instead of {as_date(needed.dates[0])} to "
+        f"{as_date(needed.dates[-1])}"
+    )
+    return CompletePrices(common, (note,))
+
+
+def _carry_forward(prices: FloatArray, max_gap: int) -> tuple[FloatArray, BoolArray]:
+    """Fill the first `max_gap` rows of each gap, from the row before it; shapes (T, N)."""
+    known = ~np.isnan(prices)
+    rows = np.arange(len(prices))[:, np.newaxis]
+    last_known = np.maximum.accumulate(np.where(known, rows, -1), axis=0)
+    fill = ~known & (last_known >= 0) & (rows - last_known <= max_gap)
+    carried = np.take_along_axis(prices, np.maximum(last_known, 0), axis=0)
+    return np.where(fill, carried, prices), fill
+
+
+def _common_rows(panel: PricePanel) -> PricePanel:
+    known = ~np.isnan(panel.prices)
+    _refuse_columns_without_prices(panel, known)
+    first = int(known.argmax(axis=0).max())
+    stop = len(known) - int(known[::-1].argmax(axis=0).max())
+    if stop - first < 2:
+        raise WindowError(
+            f"{', '.join(panel.symbols)} share fewer than 2 sessions",
+            remedy="leave out the symbol whose prices start late or end early",
+        )
+    return panel.rows(first, stop)
+
+
+def _refuse_columns_without_prices(panel: PricePanel, known: BoolArray) -> None:
+    if not known.any(axis=0).all():
+        _refuse_gaps(panel)
+
+
+def _refuse_gaps(panel: PricePanel) -> None:
+    missing = np.isnan(panel.prices)
+    columns = np.flatnonzero(missing.any(axis=0))
+    if not columns.size:
+        return
+    rows = np.flatnonzero(missing[:, columns[0]])
+    raise MissingPricesError(
+        panel.symbols[columns[0]],
+        first=as_date(panel.dates[rows[0]]),
+        last=as_date(panel.dates[rows[-1]]),
+        count=int(rows.size),
+        others=[panel.symbols[column] for column in columns[1:]],
+    )

@@ -1,0 +1,290 @@
+"""Total-return prices of several symbols on the same sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from etf_backtest.errors import PriceDataError, UnknownSymbolError, WindowError
+from etf_backtest.market.basis import PriceBasis
+from etf_backtest.market.frames import series_from_bars
+from etf_backtest.market.series import PriceSeries
+from etf_backtest.market.sessions import as_date, as_session, as_sessions, check_ascending
+from etf_backtest.typing import DateArray, DateLike, FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PricePanel:
+    """Total-return prices, sessions x symbols.
+
+    Attributes
+    ----------
+    dates : ndarray of shape (T,), datetime64[D]
+        Exchange sessions, strictly ascending.
+    symbols : tuple of str, N of them
+    prices : ndarray of shape (T, N), float64
+        Positive and finite, or NaN where the symbol has no price on that session. Only the ratios
+        of a column mean something (see PriceSeries). Read-only.
+    basis : tuple of PriceBasis, N of them
+        What each column is made of.
+
+    Raises
+    ------
+    PriceDataError
+        Naming the symbol, the date and the value that cannot be used.
+    """
+
+    dates: DateArray
+    symbols: tuple[str, ...]
+    prices: FloatArray
+    basis: tuple[PriceBasis, ...]
+
+    def __post_init__(self) -> None:
+        dates = as_sessions(self.dates).copy()
+        prices = np.array(self.prices, dtype=np.float64)
+        symbols, basis = tuple(self.symbols), tuple(PriceBasis(kind) for kind in self.basis)
+        if not dates.size or not symbols:
+            raise PriceDataError(
+                f"a panel of {dates.size} sessions and {len(symbols)} symbols is empty",
+                remedy="give at least one session and one symbol",
+            )
+        if prices.shape != (dates.size, len(symbols)) or len(basis) != len(symbols):
+            raise PriceDataError(
+                f"expected prices of the shape {(dates.size, len(symbols))} and a basis for each "
+                f"symbol, received {prices.shape} and {len(basis)}"
+            )
+        _check_symbols(symbols)
+        check_ascending(dates)
+        _check_prices(dates, symbols, prices)
+        self._set(dates, symbols, prices, basis)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        basis: PriceBasis | Mapping[str, PriceBasis] = PriceBasis.TOTAL_RETURN,
+    ) -> Self:
+        """Take a frame of total-return prices: dates down, one column a symbol.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            Indexed by dates; NaN is "no price on that session".
+        basis : PriceBasis, or a mapping of each symbol to one
+            What the prices are. Adjusted closes are declared with PriceBasis.ADJUSTED_CLOSE;
+            raw closes are no total-return prices and belong to `from_bars`.
+        """
+        symbols = _check_symbols(tuple(frame.columns))
+        kinds = basis if isinstance(basis, Mapping) else dict.fromkeys(symbols, basis)
+        for symbol in symbols:
+            if symbol not in kinds:
+                raise PriceDataError(f"the basis of {symbol} is not given", symbol=symbol)
+        dates = as_sessions(frame.index)
+        prices = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+        return cls(dates, symbols, prices, tuple(kinds[symbol] for symbol in symbols))
+
+    @classmethod
+    def from_bars(
+        cls,
+        closes: pd.DataFrame,
+        *,
+        dividends: pd.DataFrame,
+        splits: pd.DataFrame,
+        split_adjusted: bool | Mapping[str, bool],
+    ) -> Self:
+        """Build total-return prices from closes, dividends and splits.
+
+        Parameters
+        ----------
+        closes, dividends, splits : DataFrame
+            Of one shape, with the same dates and symbols, in the units of
+            `PriceSeries.from_closes`. A NaN close is "no price on that session"; there must be
+            no dividend and no split on it.
+        split_adjusted : bool, or a mapping of each symbol to one
+            Whether closes and dividends are already adjusted for splits.
+        """
+        symbols = _check_symbols(tuple(closes.columns))
+        return cls.from_series(
+            series_from_bars(symbols, closes, dividends, splits, split_adjusted=split_adjusted)
+        )
+
+    @classmethod
+    def from_series(cls, series: Iterable[PriceSeries]) -> Self:
+        """Put series side by side, on every session that any of them has."""
+        columns = tuple(series)
+        if not columns:
+            raise PriceDataError("a panel of 0 symbols is empty", remedy="give at least one series")
+        dates = np.unique(np.concatenate([column.dates for column in columns]))
+        prices = np.full((dates.size, len(columns)), np.nan)
+        for number, column in enumerate(columns):
+            prices[np.searchsorted(dates, column.dates), number] = column.prices
+        symbols = tuple(column.symbol for column in columns)
+        return cls(dates, symbols, prices, tuple(column.basis for column in columns))
+
+    def __repr__(self) -> str:
+        return (
+            f"PricePanel({as_date(self.dates[0])} to {as_date(self.dates[-1])}, "
+            f"{self.dates.size} sessions, {', '.join(self.symbols)})"
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """The prices as a frame, dates down, one column a symbol."""
+        import pandas as pd  # late: importing it costs more than most runs
+
+        index = pd.DatetimeIndex(self.dates.astype("datetime64[ns]"), name="date")
+        return pd.DataFrame(self.prices.copy(), index=index, columns=list(self.symbols))
+
+    def select(self, symbols: Sequence[str]) -> Self:
+        """The panel of these symbols, in this order.
+
+        Raises
+        ------
+        UnknownSymbolError
+            A symbol is not in the panel.
+        """
+        for symbol in symbols:
+            if symbol not in self.symbols:
+                raise UnknownSymbolError(symbol, known=self.symbols)
+        columns = [self.symbols.index(symbol) for symbol in _check_symbols(tuple(symbols))]
+        basis = tuple(self.basis[column] for column in columns)
+        return self._made(self.dates, tuple(symbols), self.prices[:, columns], basis)
+
+    def rows(self, first: int, stop: int | None) -> Self:
+        """Rows `first` up to but without `stop`, which share memory with this panel."""
+        cut = slice(first, stop)
+        return self._made(self.dates[cut], self.symbols, self.prices[cut], self.basis)
+
+    def with_prices(self, prices: FloatArray) -> Self:
+        """The same sessions and symbols with prices of the same shape."""
+        return self._made(self.dates, self.symbols, prices, self.basis)
+
+    def window(self, start: DateLike | None = None, end: DateLike | None = None) -> Self:
+        """The sessions from `start` to `end`, both included.
+
+        Parameters
+        ----------
+        start : date, optional
+            A session of this panel; defaults to the first. See `session_from`.
+        end : date, optional
+            Any day from `start` to the panel's last session; the last session up to it is meant.
+            Defaults to the last.
+
+        Raises
+        ------
+        WindowError
+            `start` is no session, the dates are reversed, outside the panel, or have fewer than
+            2 sessions between them.
+        """
+        first, stop = self.locate(start, end)
+        return self.rows(first, stop)
+
+    def locate(self, start: DateLike | None = None, end: DateLike | None = None) -> tuple[int, int]:
+        """The rows of a window, first and stop, by the rules of `window`."""
+        begin = self.dates[0] if start is None else as_session(start)
+        finish = self.dates[-1] if end is None else as_session(end)
+        days = {"start": as_date(begin), "end": as_date(finish)}
+        has = f"prices go from {as_date(self.dates[0])} to {as_date(self.dates[-1])}"
+        if begin > finish:
+            raise WindowError(
+                f"the window starts on {days['start']}, after its end on {days['end']}",
+                remedy="exchange the dates" if start is not None and end is not None else has,
+                **days,
+            )
+        if begin < self.dates[0] or finish > self.dates[-1]:
+            raise WindowError(
+                f"the window {days['start']} to {days['end']} is not covered: {has}",
+                remedy="choose a window inside, or import more prices",
+                **days,
+            )
+        first = int(np.searchsorted(self.dates, begin))
+        stop = int(np.searchsorted(self.dates, finish, side="right"))
+        if first < stop and self.dates[first] != begin:
+            raise WindowError(
+                f"{days['start']} is not a session",
+                remedy=f"the next session is {as_date(self.dates[first])}",
+                **days,
+            )
+        if stop - first < 2:
+            raise WindowError(
+                f"the window {days['start']} to {days['end']} has {stop - first} session(s), "
+                "expected at least 2",
+                remedy="choose a longer window",
+                **days,
+            )
+        return first, stop
+
+    def session_from(self, date: DateLike) -> np.datetime64:
+        """The first session on or after `date`.
+
+        Raises
+        ------
+        WindowError
+            The panel has none.
+        """
+        row = int(np.searchsorted(self.dates, as_session(date)))
+        if row == self.dates.size:
+            raise WindowError(
+                f"there is no session on or after {date}",
+                remedy=f"the last one is {as_date(self.dates[-1])}",
+            )
+        session: np.datetime64 = self.dates[row]
+        return session
+
+    def _made(
+        self,
+        dates: DateArray,
+        symbols: tuple[str, ...],
+        prices: FloatArray,
+        basis: tuple[PriceBasis, ...],
+    ) -> Self:
+        """A panel from parts of this one, which need no second check."""
+        panel = object.__new__(type(self))
+        panel._set(dates, symbols, prices, basis)
+        return panel
+
+    def _set(
+        self,
+        dates: DateArray,
+        symbols: tuple[str, ...],
+        prices: FloatArray,
+        basis: tuple[PriceBasis, ...],
+    ) -> None:
+        dates.flags.writeable = prices.flags.writeable = False
+        object.__setattr__(self, "dates", dates)
+        object.__setattr__(self, "symbols", symbols)
+        object.__setattr__(self, "prices", prices)
+        object.__setattr__(self, "basis", basis)
+
+
+def _check_symbols(symbols: tuple[object, ...]) -> tuple[str, ...]:
+    for symbol in symbols:
+        if not isinstance(symbol, str) or not symbol.strip():
+            raise PriceDataError(
+                f"{symbol!r} is not a symbol", remedy="name each column by its symbol"
+            )
+        if symbols.count(symbol) > 1:
+            raise PriceDataError(
+                f"the symbol {symbol} stands twice", symbol=symbol, remedy="keep one column of it"
+            )
+    return tuple(str(symbol) for symbol in symbols)
+
+
+def _check_prices(dates: DateArray, symbols: tuple[str, ...], prices: FloatArray) -> None:
+    bad = np.argwhere(~(np.isnan(prices) | (np.isfinite(prices) & (prices > 0))))
+    if bad.size:
+        row, column = bad[0]
+        date, value = as_date(dates[row]), float(prices[row, column])
+        raise PriceDataError(
+            f"{symbols[column]} has the price {value} on {date}, expected a positive number",
+            symbol=symbols[column],
+            date=date,
+            value=value,
+            remedy="mend it, or leave it empty (NaN) and choose a policy for missing prices",
+        )

@@ -1,0 +1,149 @@
+"""Total-return prices of one symbol, and how they follow from what a source knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from etf_backtest.errors import PriceDataError
+from etf_backtest.market.basis import PriceBasis
+from etf_backtest.market.sessions import as_date, as_sessions, check_ascending
+from etf_backtest.typing import BoolArray, DateArray, FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PriceSeries:
+    """Total-return prices of one symbol on the sessions it has them.
+
+    Only ratios mean something: `prices[t] / prices[s]` is what one unit of money put in at the
+    close of s, with dividends bought at their ex-date's close, is worth at the close of t.
+
+    Attributes
+    ----------
+    symbol : str
+    dates : ndarray of shape (sessions,), datetime64[D]
+        Strictly ascending.
+    prices : ndarray of shape (sessions,), float64
+        Positive and finite, read-only.
+    basis : PriceBasis
+        What the prices are made of.
+
+    Raises
+    ------
+    PriceDataError
+        Naming the symbol, the date and the value that cannot be used.
+    """
+
+    symbol: str
+    dates: DateArray
+    prices: FloatArray
+    basis: PriceBasis
+
+    def __post_init__(self) -> None:
+        dates = as_sessions(self.dates).copy()
+        prices = _values(self.symbol, "price", dates, self.prices)
+        if not dates.size:
+            raise PriceDataError(
+                f"{self.symbol} has no prices", symbol=self.symbol, remedy="import its prices"
+            )
+        check_ascending(dates, symbol=self.symbol)
+        good = np.isfinite(prices) & (prices > 0)
+        _demand(good, self.symbol, "price", "a positive number", dates, prices)
+        for name, array in (("dates", dates), ("prices", prices)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def from_adjusted_closes(
+        cls, symbol: str, dates: DateArray, adjusted_closes: ArrayLike
+    ) -> Self:
+        """Take the vendor's back-adjusted closes for total-return prices.
+
+        A simulation that uses them says so in its warnings: the vendor's arithmetic and rounding
+        cannot be checked.
+        """
+        prices = np.asarray(adjusted_closes, dtype=np.float64)
+        return cls(symbol, dates, prices, PriceBasis.ADJUSTED_CLOSE)
+
+    @classmethod
+    def from_closes(
+        cls,
+        symbol: str,
+        dates: DateArray,
+        closes: ArrayLike,
+        *,
+        dividends: ArrayLike,
+        splits: ArrayLike,
+        split_adjusted: bool,
+    ) -> Self:
+        """Build total-return prices from first principles; the first one is the first close.
+
+        Parameters
+        ----------
+        symbol : str
+        dates : array of shape (sessions,)
+            The sessions that have a close.
+        closes : array of shape (sessions,)
+            USD per share.
+        dividends : array of shape (sessions,)
+            Cash per share with this row as ex-date; 0 where none was paid. NaN is not 0: a source
+            that does not know its dividends cannot give a total return.
+        splits : array of shape (sessions,)
+            New shares per old share, effective at this row's open; 1 where there was none.
+        split_adjusted : bool
+            Whether the source has already divided closes and dividends by later splits; the splits
+            are then not applied again. It must be known; it is not guessed.
+
+        Raises
+        ------
+        PriceDataError
+            A close or split that is not positive, a dividend that is negative or unknown.
+
+        Notes
+        -----
+        The factor of row t is ``(close * split + dividend * split) / previous close`` for raw
+        closes, and ``(close + dividend) / previous close`` for split-adjusted ones: a share held
+        overnight becomes `split` shares, each worth the close and the dividend.
+        """
+        dates = as_sessions(dates)
+        close = _values(symbol, "close", dates, closes)
+        dividend = _values(symbol, "dividend", dates, dividends)
+        split = _values(symbol, "split ratio", dates, splits)
+        _demand(close > 0, symbol, "close", "a positive number", dates, close)
+        _demand(dividend >= 0, symbol, "dividend", "0 or more", dates, dividend)
+        _demand(split > 0, symbol, "split ratio", "a positive number", dates, split)
+        shares = np.ones_like(split) if split_adjusted else split
+        factors = (close[1:] + dividend[1:]) * shares[1:] / close[:-1]
+        prices = np.cumprod(np.concatenate((close[:1], factors)), dtype=np.float64)
+        basis = PriceBasis.SPLIT_ADJUSTED_CLOSE if split_adjusted else PriceBasis.CLOSE
+        return cls(symbol, dates, prices, basis)
+
+
+def _values(symbol: str, field: str, dates: DateArray, values: ArrayLike) -> FloatArray:
+    """A float64 copy, one value a session."""
+    array = np.array(values, dtype=np.float64)
+    if array.shape != dates.shape:
+        raise PriceDataError(
+            f"{symbol} has {dates.size} dates, but its {field} has the shape {array.shape}",
+            symbol=symbol,
+            remedy="give one value a session",
+        )
+    return array
+
+
+def _demand(
+    good: BoolArray, symbol: str, field: str, expected: str, dates: DateArray, values: FloatArray
+) -> None:
+    bad = np.flatnonzero(~(good & np.isfinite(values)))
+    if bad.size:
+        date, value = as_date(dates[bad[0]]), float(values[bad[0]])
+        raise PriceDataError(
+            f"{symbol} has the {field} {value} on {date}, expected {expected}",
+            symbol=symbol,
+            date=date,
+            value=value,
+            remedy="mend or remove that row",
+        )

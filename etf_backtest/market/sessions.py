@@ -1,0 +1,117 @@
+"""Dates of exchange sessions: days without a clock time."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from etf_backtest.errors import PriceDataError, WindowError
+from etf_backtest.typing import DateArray, DateLike
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_DAY = np.timedelta64(1, "D")
+
+
+def as_date(session: np.datetime64) -> dt.date:
+    """The same day as a `datetime.date`."""
+    date: dt.date = session.astype("datetime64[D]").item()
+    return date
+
+
+def as_session(value: DateLike) -> np.datetime64:
+    """One day, from a date, a datetime at midnight, a datetime64 or an ISO string.
+
+    Raises
+    ------
+    WindowError
+        Not a date, or a moment with a clock time or a time zone.
+    """
+    if isinstance(value, str):
+        try:
+            value = dt.date.fromisoformat(value)
+        except ValueError:
+            raise WindowError(
+                f"{value!r} is not a date", remedy="write it like 2024-01-31"
+            ) from None
+    elif isinstance(value, np.datetime64):
+        session: np.datetime64 = value.astype("datetime64[D]")
+        if np.isnat(session) or session != value:
+            raise WindowError(f"{value} is not a date", remedy="give a day, without a clock time")
+        return session
+    if isinstance(value, dt.datetime):
+        if value.tzinfo is not None or value.time() != dt.time():
+            raise WindowError(
+                f"{value.isoformat()} is a moment, expected a session",
+                remedy="give a date, without clock time and time zone",
+            )
+        value = value.date()
+    return np.datetime64(value, "D")
+
+
+def as_sessions(index: pd.Index | DateArray | Sequence[dt.date]) -> DateArray:
+    """Days from the index of a frame or an array, in the same order.
+
+    Raises
+    ------
+    PriceDataError
+        The index is not made of dates, has NaT, a clock time or a time zone.
+    """
+    if getattr(index, "tz", None) is not None:
+        raise PriceDataError(
+            "the dates have a time zone, expected exchange sessions",
+            remedy="take the exchange's local dates: index.tz_localize(None).normalize()",
+        )
+    values = np.asarray(index)
+    if values.dtype == object and all(type(value) is dt.date for value in values):
+        values = values.astype("datetime64[D]")
+    if values.size == 0:
+        return np.array([], dtype="datetime64[D]")
+    if values.dtype.kind != "M":
+        raise PriceDataError(
+            f"the index has the type {values.dtype}, expected dates",
+            remedy="index the prices by a pandas DatetimeIndex, datetime64 or datetime.date",
+        )
+    if np.isnat(values).any():
+        raise PriceDataError("the index has a missing date (NaT)", remedy="drop that row")
+    sessions = values.astype("datetime64[D]")
+    with_time = np.flatnonzero(sessions != values)
+    if with_time.size:
+        raise PriceDataError(
+            f"{values[with_time[0]]} has a clock time, expected exchange sessions",
+            remedy="normalize() the index",
+        )
+    return sessions
+
+
+def check_ascending(dates: DateArray, *, symbol: str | None = None) -> None:
+    """Demand dates that strictly ascend.
+
+    Raises
+    ------
+    PriceDataError
+        A date stands twice, or before its predecessor.
+    """
+    steps = np.diff(dates)
+    wrong = np.flatnonzero(steps < _DAY)
+    if not wrong.size:
+        return
+    of = f"{symbol}: " if symbol else ""
+    previous, date = as_date(dates[wrong[0]]), as_date(dates[wrong[0] + 1])
+    if previous == date:
+        raise PriceDataError(
+            f"{of}the date {date} stands twice",
+            symbol=symbol,
+            date=date,
+            remedy="keep one row a session",
+        )
+    raise PriceDataError(
+        f"{of}the dates are not sorted: {date} follows {previous}",
+        symbol=symbol,
+        date=date,
+        remedy="sort them, oldest first",
+    )

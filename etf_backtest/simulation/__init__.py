@@ -1,0 +1,7 @@
+"""Simulation: prices, targets and rules in, holdings and value out."""
+
+from etf_backtest.simulation.result import CONVENTIONS_VERSION, SimulationResult, Window
+from etf_backtest.simulation.rules import Rules
+from etf_backtest.simulation.run import simulate
+
+__all__ = ["CONVENTIONS_VERSION", "Rules", "SimulationResult", "Window", "simulate"]
