@@ -1,0 +1,295 @@
+"""A PostgreSQL URL as a value: read, changed, written, and shown without its password.
+
+The forms that Prisma, libpq and asyncpg share are understood; where they differ (an empty host, an
+empty database name, `sslcert`) Prisma's reading is taken, because Prisma gets the same URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, get_args
+from urllib.parse import quote, unquote
+
+from etf_backtest.errors import DatabaseUrlError
+
+if TYPE_CHECKING:
+    import ssl
+
+DEFAULT_PORT: Final = 5432
+DEFAULT_DATABASE: Final = "postgres"
+SslMode = Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"]
+SSL_MODES: Final[tuple[SslMode, ...]] = get_args(SslMode)
+SCHEMES: Final = ("postgresql://", "postgres://")
+MASK: Final = "***"
+
+# Parts of the address that libpq allows after the question mark.
+_ADDRESS_PARAMETERS: Final = frozenset({"user", "password", "port", "dbname", "host"})
+_SECRET_PARAMETERS: Final = frozenset({"sslpassword"})
+_ENCODE: Final = (
+    "percent-encode special characters in the user and password: "
+    "@ is %40, : is %3A, / is %2F, ? is %3F, # is %23"
+)
+
+
+class AsyncpgArguments(TypedDict, total=False):
+    """Keyword arguments of `asyncpg.connect` and `asyncpg.create_pool`."""
+
+    host: str
+    port: int
+    user: str
+    password: Callable[[], str]
+    database: str
+    ssl: Literal["allow", "prefer"] | ssl.SSLContext | bool
+    server_settings: dict[str, str]
+    timeout: float
+    statement_cache_size: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class DatabaseUrl:
+    """Where a database is and how to get in. `str()` and `repr()` never show the password."""
+
+    host: str
+    """A name or address (IPv6 without brackets); what TLS certificates are checked against."""
+    port: int
+    database: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    socket_directory: str | None = None
+    """The directory of a unix socket (`?host=/directory`); then `host` is not connected to."""
+    parameters: tuple[tuple[str, str], ...] = ()
+    """What follows the question mark, decoded, in order, less what is a field of its own."""
+
+    @classmethod
+    def parse(cls, text: str, *, source: str = "DATABASE_URL") -> DatabaseUrl:
+        """Read a URL.
+
+        Parameters
+        ----------
+        text : str
+            For example `postgresql://user:password@host:5432/database?schema=public`.
+        source : str
+            What the URL is called in messages.
+
+        Raises
+        ------
+        DatabaseUrlError
+            The text cannot be read. The message holds no part of the text that may be a password.
+        """
+        address, pairs = _split(text.strip(), source)
+        user, password, host, port, database = _read_address(address, source)
+        given = dict(pairs)
+        hostname = given.get("host", host)
+        if "," in hostname:
+            raise DatabaseUrlError(source, "it names more than one host")
+        on_socket = hostname.startswith("/")
+        return cls(
+            # a socket has no name of its own; the one that was written stands for it in the URL
+            host=("localhost" if host.startswith("/") or not host else host)
+            if on_socket
+            else hostname or "localhost",
+            port=_read_port(given.get("port", port), source),
+            database=given.get("dbname", database) or DEFAULT_DATABASE,
+            user=given.get("user", user),
+            password=given.get("password", password),
+            socket_directory=hostname if on_socket else None,
+            parameters=tuple(pair for pair in pairs if pair[0] not in _ADDRESS_PARAMETERS),
+        )
+
+    def parameter(self, name: str) -> str | None:
+        """The last value of a parameter, or None."""
+        return dict(self.parameters).get(name)
+
+    @property
+    def schema(self) -> str | None:
+        """The schema that `?schema=` names."""
+        return self.parameter("schema") or None
+
+    @property
+    def server(self) -> str:
+        """The server, for messages: `host:port` or the socket's directory."""
+        if self.socket_directory is not None:
+            return self.socket_directory
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def with_database(self, name: str) -> DatabaseUrl:
+        """The same server, another database."""
+        return replace(self, database=name)
+
+    def render(self) -> str:
+        """The URL with its password, in the form that Prisma and `new URL` accept."""
+        return self._write(lambda secret: quote(secret, safe=""))
+
+    def redacted(self) -> str:
+        """The URL to show: every secret replaced by `***`."""
+        return self._write(lambda _: MASK)
+
+    def __str__(self) -> str:
+        return self.redacted()
+
+    def __repr__(self) -> str:
+        return f"DatabaseUrl({self.redacted()!r})"
+
+    def _write(self, secret: Callable[[str], str]) -> str:
+        login = quote(self.user or "", safe="")
+        if self.password is not None:
+            login += f":{secret(self.password)}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        pairs = [
+            f"{quote(name, safe='')}="
+            + (secret(value) if name in _SECRET_PARAMETERS else quote(value, safe="/"))
+            for name, value in self.parameters
+        ]
+        if self.socket_directory is not None:
+            pairs.insert(0, f"host={quote(self.socket_directory, safe='/')}")
+        at, query = "@" if login else "", "?" if pairs else ""
+        place = f"{host}:{self.port}/{quote(self.database, safe='')}"
+        return f"postgresql://{login}{at}{place}{query}{'&'.join(pairs)}"
+
+    def asyncpg_arguments(self) -> AsyncpgArguments:
+        """What `asyncpg.connect(**arguments)` needs; the password is behind a function.
+
+        Raises
+        ------
+        DatabaseUrlError
+            TLS parameters cannot be used: unknown mode, missing or unreadable certificate.
+        """
+        arguments = AsyncpgArguments(
+            host=self.socket_directory or self.host,
+            port=self.port,
+            database=self.database,
+            ssl=False if self.socket_directory is not None else self._tls(),
+            server_settings=self._server_settings(),
+        )
+        if self.user is not None:
+            arguments["user"] = self.user
+        if (password := self.password) is not None:
+            arguments["password"] = lambda: password
+        if timeout := self.parameter("connect_timeout"):
+            try:
+                seconds = float(timeout)
+            except ValueError:
+                raise DatabaseUrlError("the URL", "connect_timeout is not a number") from None
+            # 0 is libpq's and Prisma's "for ever"
+            arguments["timeout"] = seconds or 3600.0
+        if self.parameter("pgbouncer") == "true":
+            arguments["statement_cache_size"] = 0
+        return arguments
+
+    def _server_settings(self) -> dict[str, str]:
+        settings = {
+            name: value
+            for name in ("application_name", "options")
+            if (value := self.parameter(name)) is not None
+        }
+        if self.schema is not None:
+            settings["search_path"] = '"' + self.schema.replace('"', '""') + '"'
+        return settings
+
+    def _tls(self) -> Literal["allow", "prefer"] | ssl.SSLContext | bool:
+        mode = _read_ssl_mode(self.parameter("sslmode"))
+        if mode == "disable":
+            return False
+        authority = self.parameter("sslrootcert")
+        if authority is None and self.parameter("sslkey") is None:
+            # without a key this is Prisma's name for the authority's certificate
+            authority = self.parameter("sslcert")
+        if mode == "require" and self.parameter("sslaccept") == "strict":
+            mode = "verify-full"
+        elif mode == "require" and authority is not None:
+            # as libpq does: whoever names an authority wants it asked
+            mode = "verify-ca"
+        if mode == "allow" or mode == "prefer":
+            return mode
+        return self._tls_context(mode, authority)
+
+    def _tls_context(self, mode: SslMode, authority: str | None) -> ssl.SSLContext:
+        import ssl  # only for who verifies: it takes longer than everything else here
+
+        try:
+            system = authority in (None, "system")
+            context = ssl.create_default_context(cafile=None if system else authority)
+            context.check_hostname = mode == "verify-full"
+            if mode == "require":
+                context.verify_mode = ssl.CERT_NONE
+            if key := self.parameter("sslkey"):
+                certificate = self.parameter("sslcert") or key
+                context.load_cert_chain(certificate, key, self.parameter("sslpassword"))
+        except (OSError, ssl.SSLError) as error:
+            names = ("sslrootcert", "sslcert", "sslkey")
+            files = [path for name in names if (path := self.parameter(name))]
+            missing = [path for path in files if not Path(path).is_file()]
+            reason = f"there is no file {missing[0]}" if missing else f"{error.strerror or error}"
+            raise DatabaseUrlError(
+                "the URL", f"its certificates cannot be used: {reason}"
+            ) from None
+        return context
+
+
+def _split(text: str, source: str) -> tuple[str, list[tuple[str, str]]]:
+    """The address, and the decoded parameters."""
+    scheme = next((scheme for scheme in SCHEMES if text.startswith(scheme)), None)
+    if scheme is None:
+        raise DatabaseUrlError(source, "it does not start with postgresql:// or postgres://")
+    # a fragment means nothing to a database, so it is a password that was not encoded
+    if "#" in text or not text.isprintable():
+        raise DatabaseUrlError(source, "it has a character that must be encoded", remedy=_ENCODE)
+    address, _, query = text.removeprefix(scheme).partition("?")
+    if "@" in query and "@" not in address:
+        raise DatabaseUrlError(source, "it has a ? before the @", remedy=_ENCODE)
+    pairs = []
+    for part in filter(None, query.split("&")):
+        name, _, value = part.partition("=")
+        pairs.append((_decode(name, source), _decode(value, source)))
+    return address, pairs
+
+
+def _read_address(address: str, source: str) -> tuple[str | None, str | None, str, str | None, str]:
+    """User, password, host, port and database of `user:password@host:port/database`."""
+    authority, _, database = address.partition("/")
+    if "@" in database and "@" not in authority:
+        raise DatabaseUrlError(source, "it has a / before the @", remedy=_ENCODE)
+    login, _, place = authority.rpartition("@")
+    user, colon, password = login.partition(":")
+    if place.startswith("["):
+        host, bracket, port = place[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            raise DatabaseUrlError(source, "the brackets of its IPv6 address do not match")
+        port = port[1:]
+    else:
+        host, _, port = place.partition(":")
+    return (
+        _decode(user, source) or None,
+        _decode(password, source) if colon else None,
+        _decode(host, source),
+        port or None,
+        _decode(database, source),
+    )
+
+
+def _read_port(port: str | None, source: str) -> int:
+    if not port:
+        return DEFAULT_PORT
+    if not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+        # not quoted: after a stray character it may be the end of a password
+        raise DatabaseUrlError(source, "its port is not a number from 1 to 65535", remedy=_ENCODE)
+    return int(port)
+
+
+def _read_ssl_mode(text: str | None) -> SslMode:
+    for mode in SSL_MODES:
+        if mode == (text or "prefer"):
+            return mode
+    raise DatabaseUrlError("the URL", f"sslmode is {text!r}, expected {', '.join(SSL_MODES)}")
+
+
+def _decode(text: str, source: str) -> str:
+    try:
+        decoded = unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        raise DatabaseUrlError(source, "its %-codes are not UTF-8") from None
+    if "\0" in decoded:
+        raise DatabaseUrlError(source, "it has a %00, which PostgreSQL cannot hold")
+    return decoded
