@@ -169,11 +169,12 @@ class StudioDatabaseError(EtfBacktestError):
 class StudioStoppedError(EtfBacktestError):
     """Prisma Studio ended by itself."""
 
-    def __init__(self, exit_code: int, last_lines: Sequence[str]) -> None:
+    def __init__(
+        self, exit_code: int, last_lines: Sequence[str], *, remedy: str = "start it again"
+    ) -> None:
         said = "".join(f"\n{line}" for line in last_lines)
         super().__init__(
-            f"Prisma Studio ended by itself with exit code {exit_code}{said}",
-            remedy="start it again",
+            f"Prisma Studio ended by itself with exit code {exit_code}{said}", remedy=remedy
         )
         self.studio_exit_code = exit_code
         self.last_lines = tuple(last_lines)
