@@ -292,7 +292,7 @@ class SimulationError(EtfBacktestError):
 
     def __init__(self, *, date: dt.date, value: float) -> None:
         super().__init__(
-            f"the portfolio's value on {date} is {value}, expected a positive number",
+            f"the simulated value on {date} is {value}, expected a positive number",
             remedy="look for absurd jumps in the prices before that date",
         )
         self.date = date

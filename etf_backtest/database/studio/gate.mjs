@@ -86,8 +86,8 @@ function enterDatabase({ environment, url, certificates }) {
 
 /** Studio connects at the first query, far from whoever could tell a wrong password. */
 async function checkDatabase(requireInstalled, url) {
+  const { default: postgres } = await import(requireInstalled.resolve('postgres'))
   try {
-    const { default: postgres } = await import(requireInstalled.resolve('postgres'))
     const sql = postgres(url, { max: 1, connect_timeout: CONNECT_TIMEOUT_SECONDS })
     await sql`select 1`
     await sql.end()

@@ -16,6 +16,7 @@ import re
 import shutil
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,10 +37,15 @@ NEEDED = frozenset({"prisma_schema_build_bg.wasm"})
 # An unreachable registry should be an error in seconds, not in npm's two minutes.
 NPM_OPTIONS = (
     "--no-progress",
-    "--loglevel=error",
+    "--loglevel=warn",
     "--fetch-retries=1",
     "--fetch-retry-mintimeout=1000",
     "--fetch-timeout=60000",
+)
+
+# npm only warns when it cannot write a file (the disk is full), and succeeds without the file.
+FAILURE = re.compile(
+    r"npm (?:error|ERR!) code (?P<code>\S+)|npm warn tar TAR_ENTRY_ERROR (?P<file_code>\w+)"
 )
 
 
@@ -137,6 +143,8 @@ def _install(directory: Path, lock: IO[bytes], narrate: Progress) -> None:
 def _run_npm(directory: Path, lock: IO[bytes]) -> None:
     node = node_program()
     npm = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    lines: deque[str] = deque(maxlen=10)
+    code = None
     with subprocess.Popen(  # noqa: S603 - no input of anybody's: paths of installed packages
         [node, npm, "ci", *NPM_OPTIONS],
         cwd=directory,
@@ -149,19 +157,24 @@ def _run_npm(directory: Path, lock: IO[bytes]) -> None:
         # the lock is free when the last who has it open is gone
         pass_fds=[lock.fileno()],
     ) as process:
+        assert process.stdout is not None  # noqa: S101 - for the type checker: it is a pipe
         try:
-            output, _ = process.communicate()
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                if (failure := FAILURE.match(line)) is not None:
+                    code = code or failure["code"] or failure["file_code"]
+                if failure is not None and failure["file_code"]:
+                    process.kill()
+                    break
         except BaseException:
             process.terminate()
             raise
     if process.returncode != 0:
-        codes = re.findall(r"^npm (?:error|ERR!) code (\S+)", output, re.MULTILINE)
-        cause = cause_of(codes[0] if codes else None)
-        lines = [line for line in output.splitlines() if "complete log" not in line]
+        cause = cause_of(code)
         raise StudioInstallError(
             f"Prisma Studio cannot be installed: {cause.reason}",
             directory=directory.parent,
-            output="\n".join(lines[-10:]),
+            output="\n".join(line for line in lines if "complete log" not in line),
             remedy=cause.remedy,
         )
 

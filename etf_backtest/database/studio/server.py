@@ -16,7 +16,8 @@ from typing import IO
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from etf_backtest.database.studio.installation import Progress, install, node_program
-from etf_backtest.database.studio.target import StudioTarget, parse_target
+from etf_backtest.database.studio.target import StudioTarget, translate
+from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import StudioDatabaseError, StudioPortError, StudioStoppedError
 
 GATE = Path(__file__).with_name("gate.mjs")
@@ -90,7 +91,7 @@ class StudioServer:
 
 
 def serve(
-    url: str,
+    url: DatabaseUrl | str,
     *,
     cache_dir: Path,
     port: int = DEFAULT_PORT,
@@ -103,8 +104,8 @@ def serve(
     Parameters are those of `studio`; `on_ready` is told when the page can be opened.
     """
     with studio(url, cache_dir=cache_dir, port=port, on_progress=on_progress) as server:
-        on_ready(server)
         try:
+            on_ready(server)
             if open_browser:
                 webbrowser.open(server.single_use_url)
             server.wait()
@@ -114,14 +115,18 @@ def serve(
 
 @contextmanager
 def studio(
-    url: str, *, cache_dir: Path, port: int = 0, on_progress: Progress | None = None
+    url: DatabaseUrl | str,
+    *,
+    cache_dir: Path,
+    port: int = 0,
+    on_progress: Progress | None = None,
 ) -> Iterator[StudioServer]:
     """Run Studio on the database at `url` as long as the context is open.
 
     Parameters
     ----------
-    url : str
-        A PostgreSQL URL, with TCP or a unix socket (`?host=/directory`).
+    url : DatabaseUrl or str
+        Over TCP or a unix socket (`?host=/directory`).
     cache_dir : Path
         Where Studio is installed, once.
     port : int
@@ -131,10 +136,11 @@ def studio(
 
     Raises
     ------
-    StudioUrlError, StudioInstallError, StudioPortError, StudioDatabaseError, StudioStoppedError
+    DatabaseUrlError, StudioUrlError, StudioInstallError, StudioPortError, StudioDatabaseError,
+    StudioStoppedError
         Before anything is served; each says what to do.
     """
-    target = parse_target(url)
+    target = translate(DatabaseUrl.parse(url) if isinstance(url, str) else url)
     directory = install(cache_dir, on_progress=on_progress)
     process = subprocess.Popen(  # noqa: S603 - paths of installed packages
         [node_program(), GATE],
@@ -183,7 +189,11 @@ def _start(
         answer = _Answer.model_validate_json(process.stdout.readline())
     except (BrokenPipeError, ValidationError):
         process.kill()
-        raise StudioStoppedError(process.wait(), lines.once_ended()) from None
+        raise StudioStoppedError(
+            process.wait(),
+            lines.once_ended(),
+            remedy=f"start it again; if that does not help, delete {directory}",
+        ) from None
     finally:
         timer.cancel()
     match answer:

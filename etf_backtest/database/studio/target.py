@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
+from typing import get_args
+from urllib.parse import quote, urlencode
 
+from etf_backtest.database.url import DatabaseUrl, SslMode
 from etf_backtest.errors import StudioUrlError
 
 APPLICATION_NAME = "etf-backtest studio"
-VERIFYING = frozenset({"verify-ca", "verify-full"})
-SSL_MODES = VERIFYING | {"disable", "allow", "prefer", "require"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class StudioTarget:
     environment: dict[str, str] = field(repr=False)
     """The PG* variables."""
     certificates: Path | None = None
-    """The certificate authorities to trust instead of the system's."""
+    """The certificate authorities to trust instead of Node's own."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -38,62 +38,61 @@ class StudioTarget:
         return () if not password else (password, quote(password, safe=""), quote(password))
 
 
-def parse_target(url: str) -> StudioTarget:
-    """Read a PostgreSQL URL; over TCP or, with `?host=/directory`, a unix socket.
+def translate(url: DatabaseUrl) -> StudioTarget:
+    """Say the same in the driver's words.
 
     Raises
     ------
     StudioUrlError
-        Never quotes the URL, which holds a password.
+        The driver cannot do what the URL asks for.
     """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or 5432
-    except ValueError as error:
-        raise StudioUrlError("the database URL cannot be read", remedy=EXAMPLE) from error
-    if parts.scheme not in ("postgresql", "postgres"):
-        raise StudioUrlError("the database URL is not one of PostgreSQL", remedy=EXAMPLE)
-    # the last of a repeated parameter counts, as in libpq
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    host = query.get("host") or unquote(parts.hostname or "") or "localhost"
-    database = unquote(parts.path.removeprefix("/")) or unquote(parts.username or "") or "postgres"
+    if url.socket_directory is None and ":" in url.host:
+        raise StudioUrlError(
+            f"Prisma Studio's driver cannot use the IPv6 address {url.host}",
+            remedy="use a host name or an IPv4 address",
+        )
     environment = {
-        "PGHOST": host,
-        "PGPORT": str(port),
-        "PGDATABASE": database,
+        "PGHOST": url.socket_directory or url.host,
+        "PGPORT": str(url.port),
+        "PGDATABASE": url.database,
         "PGAPPNAME": APPLICATION_NAME,
     }
-    if parts.username:
-        environment["PGUSER"] = unquote(parts.username)
-    if parts.password:
-        environment["PGPASSWORD"] = unquote(parts.password)
-    if ":" in host or "," in host:
-        raise StudioUrlError(
-            f"Prisma Studio takes a host name or an IPv4 address, not {host!r}",
-            remedy="name one host, for example localhost",
-        )
-    roots = query.get("sslrootcert")
+    if url.user is not None:
+        environment["PGUSER"] = url.user
+    if url.password:
+        environment["PGPASSWORD"] = url.password
+    mode, certificates = _tls(url)
+    # times are shown, and typed, as they are stored
+    parameters = {"sslmode": mode, "TimeZone": "UTC"}
+    if (options := url.parameter("options")) is not None:
+        parameters["options"] = options
     return StudioTarget(
-        name=f"{database!r} on {host}:{port}",
-        url=f"postgresql:///?{urlencode(_connection_parameters(query, host))}",
+        name=f"{url.database!r} on {url.server}",
+        url=f"postgresql:///?{urlencode(parameters, quote_via=quote)}",
         environment=environment,
-        certificates=None if roots in (None, "system") else Path(str(roots)).absolute(),
+        certificates=certificates,
     )
 
 
-EXAMPLE = "it looks like postgresql://user:password@localhost:5432/etf_backtest"
-
-
-def _connection_parameters(query: dict[str, str], host: str) -> dict[str, str]:
-    mode = "disable" if host.startswith("/") else query.get("sslmode", "prefer")
-    if mode not in SSL_MODES:
+def _tls(url: DatabaseUrl) -> tuple[str, Path | None]:
+    """The driver's mode, and the authorities to trust."""
+    if url.socket_directory is not None:
+        return "disable", None
+    mode = url.parameter("sslmode") or "prefer"
+    if mode not in get_args(SslMode):
+        expected = ", ".join(get_args(SslMode))
+        raise StudioUrlError(f"sslmode is {mode!r}, expected one of {expected}")
+    if url.parameter("sslkey") is not None:
         raise StudioUrlError(
-            f"sslmode={mode} is not known", remedy=f"one of {', '.join(sorted(SSL_MODES))}"
+            "Prisma Studio's driver cannot present a client certificate (sslkey)",
+            remedy="give Studio a role that logs in with a password",
         )
-    if mode in VERIFYING or (mode == "require" and "sslrootcert" in query):
+    # without a key, sslcert is Prisma's name for the authority's certificate
+    authority = url.parameter("sslrootcert") or url.parameter("sslcert")
+    strict = authority is not None or url.parameter("sslaccept") == "strict"
+    if mode == "verify-ca" or (mode == "require" and strict):
+        # the driver either checks all, the name too, or nothing
         mode = "verify-full"
-    # times are shown, and typed, as they are stored
-    parameters = {"sslmode": mode, "TimeZone": "UTC"}
-    if "options" in query:
-        parameters["options"] = query["options"]
-    return parameters
+    if mode != "verify-full" or authority in (None, "system"):
+        return mode, None
+    return mode, Path(str(authority)).absolute()
