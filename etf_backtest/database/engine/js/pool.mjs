@@ -1,0 +1,71 @@
+// The connection pool: pg's, with its one timeout split into the two waits that a URL can name, and
+// with connections that can be taken before the engine asks for them.
+import { connect } from 'node:net'
+import pg from 'pg'
+
+class Client extends pg.Client {
+  constructor(settings) {
+    // pg-pool hides the password from enumeration: a spread alone loses it
+    super({ ...settings, password: settings.password, connectionTimeoutMillis: settings.connectTimeoutMillis })
+    // a connection that breaks while it is held fails its next query; an event nobody hears ends Node
+    this.on('error', () => {})
+  }
+}
+
+/** Waiting for a free connection took longer than `pool_timeout` (or a transaction's `max_wait`). */
+export class PoolTimeoutError extends Error {
+  name = 'PoolTimeoutError'
+}
+
+export class ConnectionPool extends pg.Pool {
+  #reserved
+
+  constructor(settings) {
+    super({ ...settings, Client })
+    // pg-pool drops a connection that breaks while idle; without a listener Node would exit
+    this.on('error', () => {})
+    this.connectionsOpened = 0
+    this.connectionsClosed = 0
+    this.on('connect', () => { this.connectionsOpened += 1 })
+    this.on('remove', () => { this.connectionsClosed += 1 })
+  }
+
+  /** Take a connection within `maxWait` milliseconds and keep it for `takeReserved`. */
+  async reserve(maxWait) {
+    let late = false
+    let timer
+    const connection = this.connect()
+    const deadline = new Promise((_, reject) => {
+      timer = setTimeout(() => {
+        late = true
+        reject(new PoolTimeoutError(`Unable to start a transaction in the given time: no connection was free within ${maxWait} ms`))
+      }, maxWait)
+    })
+    connection.then((client) => late && client.release(), () => {})
+    try {
+      this.#reserved = await Promise.race([connection, deadline])
+      return this.#reserved
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  takeReserved() {
+    const client = this.#reserved
+    this.#reserved = undefined
+    return client
+  }
+
+  /** Ask the server to stop what `client` is running (PostgreSQL's CancelRequest). */
+  cancel(client) {
+    const { host, port } = this.options
+    const socket = connect(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port })
+    const message = Buffer.alloc(16)
+    message.writeInt32BE(16, 0)
+    message.writeInt32BE(80877102, 4)
+    message.writeInt32BE(client.processID, 8)
+    message.writeInt32BE(client.secretKey, 12)
+    socket.on('error', () => {})
+    socket.on('connect', () => socket.end(message))
+  }
+}
