@@ -82,12 +82,13 @@ def complete_prices(panel: PricePanel, policy: MissingPolicy, *, first: int) -> 
 
 
 def _carry_forward(prices: FloatArray, max_gap: int) -> tuple[FloatArray, BoolArray]:
-    """Fill the first `max_gap` rows of each gap, from the row before it; shapes (T, N)."""
+    """Fill gaps of at most `max_gap` rows from the row before them; shapes (T, N)."""
     known = ~np.isnan(prices)
     rows = np.arange(len(prices))[:, np.newaxis]
-    last_known = np.maximum.accumulate(np.where(known, rows, -1), axis=0)
-    fill = ~known & (last_known >= 0) & (rows - last_known <= max_gap)
-    carried = np.take_along_axis(prices, np.maximum(last_known, 0), axis=0)
+    before = np.maximum.accumulate(np.where(known, rows, -1), axis=0)
+    after = np.minimum.accumulate(np.where(known, rows, len(prices))[::-1], axis=0)[::-1]
+    fill = ~known & (before >= 0) & (after - before - 1 <= max_gap)
+    carried = np.take_along_axis(prices, np.maximum(before, 0), axis=0)
     return np.where(fill, carried, prices), fill
 
 

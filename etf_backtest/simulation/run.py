@@ -11,7 +11,7 @@ from etf_backtest.market import PricePanel
 from etf_backtest.market.missing import complete_prices
 from etf_backtest.market.sessions import as_date
 from etf_backtest.metrics import summary
-from etf_backtest.simulation.kernel import Holdings, cash_growth, hold
+from etf_backtest.simulation.kernel import cash_growth, hold
 from etf_backtest.simulation.notes import notes_on
 from etf_backtest.simulation.result import SimulationResult, Window
 from etf_backtest.simulation.rules import Rules
@@ -76,12 +76,14 @@ def simulate(
     lag = strategy.default_lag if rules.lag is None else rules.lag
     plan = _targets(prepared, strategy, rebalance, lag)
     growth = cash_growth(window.dates, rules.cash_rate)
-    book = hold(traded.prices, growth, plan.fills, plan.targets, rules.initial_capital)
-    _check_value(window, book)
     against = None
-    if benchmark is not None:
-        level = window.prices[:, window.symbols.index(benchmark)]
-        against = rules.initial_capital * level / level[0]
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+        book = hold(traded.prices, growth, plan.fills, plan.targets, rules.initial_capital)
+        if benchmark is not None:
+            level = window.prices[:, window.symbols.index(benchmark)]
+            against = rules.initial_capital * (level / level[0])
+    for values in (book.equity, against):
+        _check_values(window, values)
     metrics = summary(
         _returns(book.equity),
         None if against is None else _returns(against),
@@ -196,10 +198,12 @@ def _targets(prepared: _Prepared, strategy: Strategy, rebalance: Rebalance, lag:
     return _Plan(fills, targets, tuple(notes))
 
 
-def _check_value(window: PricePanel, book: Holdings) -> None:
-    bad = np.flatnonzero(~(np.isfinite(book.equity) & (book.equity > 0)))
+def _check_values(window: PricePanel, values: FloatArray | None) -> None:
+    if values is None:
+        return
+    bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
     if bad.size:
-        raise SimulationError(date=as_date(window.dates[bad[0]]), value=float(book.equity[bad[0]]))
+        raise SimulationError(date=as_date(window.dates[bad[0]]), value=float(values[bad[0]]))
 
 
 def _returns(values: FloatArray) -> FloatArray:

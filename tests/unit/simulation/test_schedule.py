@@ -1,0 +1,71 @@
+import calendar
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from etf_backtest.simulation.schedule import decision_rows, fill_rows
+from etf_backtest.strategies import Rebalance
+from etf_backtest.typing import DateArray
+
+# business days of 2023 and 2024, with 2023-12-29 as the last Friday of 2023
+DATES: DateArray = pd.bdate_range("2023-01-02", "2024-12-31").to_numpy().astype("datetime64[D]")
+
+
+def decided(rebalance: Rebalance) -> list[dt.date]:
+    days: list[dt.date] = DATES[decision_rows(DATES, rebalance)].tolist()
+    return days
+
+
+def last_weekday(year: int, month: int) -> dt.date:
+    day = dt.date(year, month, calendar.monthrange(year, month)[1])
+    while day.weekday() > 4:
+        day -= dt.timedelta(days=1)
+    return day
+
+
+@pytest.mark.parametrize(
+    ("rebalance", "months"),
+    [
+        ("monthly", range(1, 13)),
+        ("quarterly", (3, 6, 9, 12)),
+        ("semiannual", (6, 12)),
+        ("annual", (12,)),
+    ],
+)
+def test_the_first_session_and_the_last_of_each_period(
+    rebalance: Rebalance, months: "range | tuple[int, ...]"
+) -> None:
+    ends = [last_weekday(year, month) for year in (2023, 2024) for month in months]
+    # the very last session of the window is never one
+    assert decided(rebalance) == [dt.date(2023, 1, 2), *ends[:-1]]
+
+
+def test_weeks_end_on_fridays_here() -> None:
+    fridays = [day for day in DATES.tolist() if day.weekday() == 4]
+    assert decided("weekly") == [dt.date(2023, 1, 2), *fridays]
+
+
+def test_a_week_without_friday_ends_on_thursday() -> None:
+    # Good Friday 2024-03-29 was no session
+    dates = np.array(["2024-03-27", "2024-03-28", "2024-04-01", "2024-04-02"], "datetime64[D]")
+    assert decision_rows(dates, "weekly").tolist() == [0, 1]
+
+
+def test_daily_and_never() -> None:
+    assert decision_rows(DATES[:4], "daily").tolist() == [0, 1, 2]
+    assert decision_rows(DATES, "never").tolist() == [0]
+
+
+def test_weeks_before_1970() -> None:
+    # Friday, Monday, Friday, Monday
+    dates = np.array(["1969-12-19", "1969-12-22", "1969-12-26", "1969-12-29"], "datetime64[D]")
+    assert decision_rows(dates, "weekly").tolist() == [0, 2]
+
+
+def test_the_last_session_never_trades() -> None:
+    decisions = np.array([0, 3, 7, 8])
+    assert fill_rows(decisions, lag=0, sessions=10).tolist() == [0, 3, 7, 8]
+    assert fill_rows(decisions, lag=1, sessions=10).tolist() == [1, 4, 8]
+    assert fill_rows(decisions, lag=9, sessions=10).tolist() == []

@@ -1,0 +1,58 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from etf_backtest.errors import AllocationError, InvalidParametersError
+from etf_backtest.market import PricePanel
+from etf_backtest.strategies import BuyAndHold
+
+HISTORY = PricePanel.from_frame(
+    pd.DataFrame({"A": [1.0], "B": [2.0]}, index=pd.DatetimeIndex(["2024-01-02"]))
+)
+
+
+def test_the_weights_are_the_allocations() -> None:
+    strategy = BuyAndHold({"A": 0.6, "B": 0.3})
+    assert strategy.symbols == ("A", "B")
+    assert strategy.target_weights(HISTORY).tolist() == [0.6, 0.3]
+    assert (strategy.rebalance, strategy.default_lag) == ("never", 0)
+    assert strategy.to_dict() == {
+        "name": "buy_and_hold",
+        "symbols": ["A", "B"],
+        "parameters": {},
+        "allocations": {"A": 0.6, "B": 0.3},
+    }
+
+
+def test_nobody_can_change_the_weights_from_outside() -> None:
+    allocations = {"A": 0.6}
+    strategy = BuyAndHold(allocations)
+    allocations["A"] = 0.1
+    strategy.target_weights(HISTORY)[0] = 0.2
+    assert strategy.target_weights(HISTORY).tolist() == [0.6]
+
+
+@pytest.mark.parametrize(
+    ("allocations", "message"),
+    [
+        ({}, "there are no allocations"),
+        ({"A": -0.1, "B": 0.5}, "the weight of A is -0.1"),
+        ({"A": 0.5, "B": np.nan}, "the weight of B is nan"),
+        ({"A": np.inf}, "the weight of A is inf"),
+        ({"A": 0.6, "B": 0.5}, "sum to 1.1, above 1"),
+        ({"A": 1.000001}, "sum to 1.000001, above 1"),
+    ],
+)
+def test_allocations_that_no_portfolio_has(allocations: dict[str, float], message: str) -> None:
+    with pytest.raises(AllocationError, match=message):
+        BuyAndHold(allocations)
+
+
+def test_rounding_is_not_leverage() -> None:
+    # 0.1 ten times is 0.9999999999999999 or 1.0, by the order of the additions
+    assert len(BuyAndHold({f"S{i}": 0.1 for i in range(10)}).symbols) == 10
+
+
+def test_it_has_no_parameters() -> None:
+    with pytest.raises(InvalidParametersError, match="BuyAndHold: weights: extra inputs"):
+        BuyAndHold.from_stored({"weights": 1}, {"A": 1.0})
