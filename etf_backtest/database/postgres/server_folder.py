@@ -1,0 +1,183 @@
+"""The embedded server's folder in the user's data directory, and where its cluster is.
+
+postgres/
+    lock          held while the server is set up, started or stopped
+    password      of the server's one user (mode 0600)
+    port          the port of the last start, taken again if it is free
+    startup.log   what the programs said at the last start
+    cluster/      PostgreSQL's data directory, its log/ and its unix socket
+    location      instead of cluster/: the folder that has it (see `place_cluster`)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+from etf_backtest.database.postgres.server_user import ServerUser
+from etf_backtest.errors import EmbeddedServerError
+from etf_backtest.settings import APP, Settings
+
+SYSTEM_DIRECTORY: Final = Path("/var/lib") / APP
+"""Has, for root, what the server's user cannot reach elsewhere: clusters and programs."""
+LOCK_SECONDS: Final = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFolder:
+    """Paths and small files of one embedded server."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> ServerFolder:
+        """The folder that these settings mean."""
+        return cls(Path(os.path.realpath(settings.data_dir)) / "postgres")
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's data directory, whether or not it is there yet."""
+        try:
+            return Path(self.location_file.read_text("utf-8").strip()) / "cluster"
+        except FileNotFoundError:
+            return self.path / "cluster"
+
+    @property
+    def location_file(self) -> Path:
+        """Says which folder has the cluster when this one has not."""
+        return self.path / "location"
+
+    @property
+    def startup_log(self) -> Path:
+        """What the programs said at the last start."""
+        return self.path / "startup.log"
+
+    @property
+    def log_directory(self) -> Path:
+        """The server's log files, one for each day of the week."""
+        return self.cluster / "log"
+
+    def make(self, *, shared: bool) -> None:
+        """Create the folder and those above it that are missing; none that exists is changed.
+
+        Parameters
+        ----------
+        shared : bool
+            Whether another user, the server's, has to pass through them.
+        """
+        missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        for path in reversed(missing):
+            with contextlib.suppress(FileExistsError):  # another process was faster
+                path.mkdir(mode=0o700)
+                path.chmod(0o711 if shared else 0o700)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from changing the server meanwhile."""
+        deadline = time.monotonic() + LOCK_SECONDS
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise EmbeddedServerError(
+                            f"another process has held {self.path / 'lock'} for "
+                            f"{LOCK_SECONDS:.0f} seconds",
+                            folder=self.path,
+                            remedy="end the etf-backtest command that hangs",
+                        ) from None
+                    time.sleep(0.01)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def password(self) -> str:
+        """The password of the server's user."""
+        try:
+            return (self.path / "password").read_text("utf-8").strip()
+        except FileNotFoundError:
+            raise EmbeddedServerError(
+                f"the password file {self.path / 'password'} is gone",
+                folder=self.path,
+                remedy="put it back; without it the cluster beside it cannot be used",
+            ) from None
+
+    def new_password(self) -> str:
+        """Generate, keep and give a password."""
+        password = secrets.token_urlsafe(24)
+        self.write("password", password)
+        return password
+
+    def last_port(self) -> int | None:
+        """The port of the last start."""
+        try:
+            return int((self.path / "port").read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def write(self, name: str, text: str) -> None:
+        """Write one of the small files whole or not at all, readable by nobody else."""
+        descriptor, draft = tempfile.mkstemp(prefix=f".{name}-", dir=self.path)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(f"{text}\n")
+            Path(draft).rename(self.path / name)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
+
+
+def place_cluster(
+    folder: ServerFolder,
+    settings: Settings,
+    user: ServerUser,
+    system_directory: Path,
+) -> Path:
+    """Where the cluster is, or will be.
+
+    That is the server's folder, unless root runs this and `user` cannot get there (a home directory
+    is often closed). Then it is a folder of its own in `system_directory`, to which the server's
+    folder points. A data directory that was asked for by name is not left like this: whoever
+    chose it counts on the data being there.
+    """
+    if folder.location_file.exists():
+        cluster = folder.cluster
+        if not cluster.parent.is_dir():
+            raise EmbeddedServerError(
+                f"the folder of the database, {cluster.parent}, is gone",
+                folder=folder.path,
+                remedy=f"put it back, or delete {folder.location_file} to begin with an empty one",
+            )
+        return cluster
+    if folder.cluster.exists() or user.reaches(folder.path):
+        return folder.cluster
+    if settings.data_dir != platformdirs.user_data_path(APP):
+        raise EmbeddedServerError(
+            f"root cannot run PostgreSQL as the user {user.name} in {settings.data_dir}: "
+            "that user may not enter the folder, or one above it",
+            folder=folder.path,
+            remedy="set ETF_BACKTEST_DATA_DIR to a folder that others may enter, or leave it unset",
+        )
+    for path, mode in (
+        (system_directory, 0o755),
+        (home := system_directory / secrets.token_hex(8), 0o711),
+    ):
+        if not path.exists():
+            path.mkdir(mode=0o700)
+            path.chmod(mode)
+    (home / "origin").write_text(f"{folder.path}\n", "utf-8")
+    folder.write("location", str(home))
+    return home / "cluster"

@@ -1,0 +1,48 @@
+"""What the server wrote since a moment: the reason why it does not start is there."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from etf_backtest.database.postgres.server_folder import ServerFolder
+
+_REASON: Final = re.compile(r"\b(?:FATAL|PANIC|ERROR|error|fatal): +(.*)")
+_TAIL: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class LogMark:
+    """How long each log file was."""
+
+    folder: ServerFolder
+    sizes: dict[Path, int]
+
+    @classmethod
+    def set(cls, folder: ServerFolder) -> LogMark:
+        """Remember where the logs end now; the startup log begins anew."""
+        return cls(folder, {path: path.stat().st_size for path in _files(folder)})
+
+    def since(self) -> str:
+        """The last lines that were written after the mark."""
+        text = ""
+        for path in _files(self.folder):
+            with path.open("rb") as file:
+                file.seek(self.sizes.get(path, 0))
+                text += file.read().decode("utf-8", "replace")
+        if self.folder.startup_log.exists():
+            text = self.folder.startup_log.read_text("utf-8", "replace") + text
+        return "\n".join(text.splitlines()[-_TAIL:])
+
+
+def reason(log: str) -> str:
+    """The line that says why, in one line."""
+    reasons = [match[1] for match in map(_REASON.search, log.splitlines()) if match]
+    lines = [line for line in log.splitlines() if line.strip()]
+    return reasons[-1] if reasons else lines[-1].strip() if lines else "it said nothing"
+
+
+def _files(folder: ServerFolder) -> list[Path]:
+    return sorted(folder.log_directory.glob("*.log"))
