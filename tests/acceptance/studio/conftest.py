@@ -13,6 +13,7 @@ from etf_backtest.database.studio import StudioServer, install, studio
 from tests.fixtures.cluster import Cluster
 
 INSTALL_CHROMIUM = "no chromium: apt-get update && apt-get install -y chromium"
+TIMEOUT_MILLISECONDS = 10_000
 CHROMIUM_OPTIONS = (
     "--no-sandbox",  # it does not start as root with one
     "--disable-gpu",
@@ -57,5 +58,6 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
             args=CHROMIUM_OPTIONS,
             viewport={"width": 1900, "height": 800},
         )
+        browser.set_default_timeout(TIMEOUT_MILLISECONDS)
         yield browser.pages[0]
         await browser.close()
