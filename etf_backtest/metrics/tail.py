@@ -24,5 +24,4 @@ def conditional_value_at_risk(returns: FloatArray, tail: float = 0.05) -> float:
     weight = tail * returns.size
     whole = min(math.floor(weight), returns.size - 1)
     worst = np.sort(returns)[: whole + 1]
-    inside = worst[:whole].sum() + (weight - whole) * worst[whole]
-    return float(inside / weight)
+    return float(worst[:whole].sum() / weight + (1.0 - whole / weight) * worst[whole])

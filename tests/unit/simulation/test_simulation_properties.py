@@ -13,6 +13,9 @@ from etf_backtest.market import PriceBasis, PricePanel
 from etf_backtest.simulation import Rules, SimulationResult, simulate
 from etf_backtest.strategies import STRATEGIES, BuyAndHold, Momentum, Rebalance, Strategy
 
+unhurried = settings(deadline=None)
+"""A test is not wrong because the machine was busy."""
+
 REBALANCES: tuple[Rebalance, ...] = get_args(Rebalance)
 SYMBOLS = ("A", "B", "C", "D")
 
@@ -65,6 +68,7 @@ def run(panel: PricePanel, strategy: Strategy, rules: Rules) -> SimulationResult
     return simulate(panel, strategy, rules, benchmark="D", start=panel.dates[10])
 
 
+@unhurried
 @given(seeds, registered(), rules)
 def test_equity_is_cash_and_shares_at_their_price(seed: int, strategy: Any, rules: Rules) -> None:
     result = run(walk(seed), strategy, rules)
@@ -75,6 +79,7 @@ def test_equity_is_cash_and_shares_at_their_price(seed: int, strategy: Any, rule
     assert (result.book.shares >= 0).all()
 
 
+@unhurried
 @given(seeds, registered(), rules)
 def test_trading_alone_makes_no_money(seed: int, strategy: Any, rules: Rules) -> None:
     # yesterday's shares at today's prices, and yesterday's cash with its interest
@@ -87,6 +92,7 @@ def test_trading_alone_makes_no_money(seed: int, strategy: Any, rules: Rules) ->
     )
 
 
+@unhurried
 @given(seeds, registered(), rules, st.integers(12, 119))
 def test_the_future_changes_nothing(seed: int, strategy: Any, rules: Rules, cut: int) -> None:
     # prices after the cut are left out, or are others: the same shares up to the day before the
@@ -108,6 +114,7 @@ def test_the_future_changes_nothing(seed: int, strategy: Any, rules: Rules, cut:
     )
 
 
+@unhurried
 @given(seeds, registered(), rules)
 def test_history_that_a_strategy_does_not_look_at_changes_nothing(
     seed: int, strategy: Any, rules: Rules
@@ -119,6 +126,7 @@ def test_history_that_a_strategy_does_not_look_at_changes_nothing(
     np.testing.assert_array_equal(long.book.equity, short.book.equity)
 
 
+@unhurried
 @given(seeds, registered(), rules, st.floats(0.01, 100))
 def test_twice_the_capital_is_twice_the_value(
     seed: int, strategy: Any, rules: Rules, factor: float
@@ -132,6 +140,7 @@ def test_twice_the_capital_is_twice_the_value(
     )
 
 
+@unhurried
 @given(seeds, registered(), rules, st.floats(0.01, 100))
 def test_the_level_of_a_price_means_nothing(
     seed: int, strategy: Any, rules: Rules, factor: float
@@ -142,6 +151,7 @@ def test_the_level_of_a_price_means_nothing(
     np.testing.assert_allclose(run(scaled, strategy, rules).book.equity, equity, rtol=1e-10)
 
 
+@unhurried
 @given(seeds, rules, st.permutations(SYMBOLS), allocations, st.integers(1, 4))
 def test_the_order_of_symbols_means_nothing(
     seed: int, rules: Rules, order: list[str], weights: dict[str, float], top_n: int
@@ -161,6 +171,7 @@ def test_the_order_of_symbols_means_nothing(
         )
 
 
+@unhurried
 @given(seeds, rules)
 def test_all_cash_earns_the_cash_rate(seed: int, rules: Rules) -> None:
     panel = walk(seed)
@@ -174,6 +185,7 @@ def test_all_cash_earns_the_cash_rate(seed: int, rules: Rules) -> None:
     assert len(result.trades) == 0
 
 
+@unhurried
 @given(seeds, rules)
 def test_one_symbol_held_is_that_symbol(seed: int, rules: Rules) -> None:
     panel = walk(seed)
@@ -188,7 +200,7 @@ def test_one_symbol_held_is_that_symbol(seed: int, rules: Rules) -> None:
     assert len(result.trades) == 1
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(seeds, registered(), rules)
 def test_the_same_run_twice_is_the_same_to_the_last_bit(
     seed: int, strategy: Any, rules: Rules
