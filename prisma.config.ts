@@ -2,9 +2,10 @@
 // the native engines are downloads from outside the package registries.
 //
 // `etf-backtest` runs the CLI with all it needs in the environment (etf_backtest/database/prisma_cli).
-// From the environment this file takes DATABASE_URL alone, and only when a command connects:
-// `generate`, `validate` and `format` do without. The URL is read by the same code as the query
-// engine's. What works around a fault of Prisma 6.19.3 says which.
+// From the environment this file takes the URL alone, and only when a command connects: `generate`,
+// `validate` and `format` do without. It is in ETF_BACKTEST_PRISMA_URL, because the CLI hands on
+// what schema.prisma takes for the URL, which is therefore without a password. The URL is read by
+// the same code as the query engine's. What works around a fault of Prisma 6.19.3 says which.
 import { PrismaPg } from '@prisma/adapter-pg'
 import { defineConfig } from 'prisma/config'
 
@@ -100,7 +101,7 @@ export default defineConfig({
   // the interpreter that runs `etf-backtest` comes first in PATH
   migrations: { path: 'prisma/migrations', seed: 'python3 prisma/seed.py' },
   adapter: async () => {
-    const url = process.env.DATABASE_URL
+    const url = process.env.ETF_BACKTEST_PRISMA_URL ?? process.env.DATABASE_URL
     if (!url) throw new Error('DATABASE_URL is not set: run the Prisma CLI through etf-backtest')
     return new SchemaAdapter(await decideTls(connectionSettings(url)))
   },

@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from etf_backtest.database.prisma_cli.process import Output, run_prisma
+from etf_backtest.database.prisma_cli.output import Output
+from etf_backtest.database.prisma_cli.process import Prisma
 from etf_backtest.database.prisma_cli.project import Project
 from etf_backtest.database.prisma_cli.versions import check_versions
 from etf_backtest.errors import GenerateError
@@ -60,14 +61,13 @@ async def generate(
     project = Project.find(directory)
     check_versions(project)
     with _workshop(project) as workshop:
-        run = await run_prisma(
-            *(project, settings, "generate", "--no-hints", "--schema", workshop.schema),
-            output=replace(
-                output,
-                stdout=lambda text: output.stdout(workshop.final(text)),
-                stderr=lambda text: output.stderr(workshop.final(text)),
-            ),
+        named = replace(
+            output,
+            stdout=lambda text: output.stdout(workshop.final(text)),
+            stderr=lambda text: output.stderr(workshop.final(text)),
         )
+        prisma = Prisma(project, settings, output=named)
+        run = await prisma.run("generate", "--no-hints", "--schema", workshop.schema)
         if run.exit_code == 0:
             workshop.finish()
             workshop.deliver()
