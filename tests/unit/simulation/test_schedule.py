@@ -69,3 +69,9 @@ def test_the_last_session_never_trades() -> None:
     assert fill_rows(decisions, lag=0, sessions=10).tolist() == [0, 3, 7, 8]
     assert fill_rows(decisions, lag=1, sessions=10).tolist() == [1, 4, 8]
     assert fill_rows(decisions, lag=9, sessions=10).tolist() == []
+
+
+def test_a_week_ends_on_sunday_where_sunday_is_a_session() -> None:
+    # Saturday, Sunday, Monday, Tuesday
+    dates = np.array(["2024-06-01", "2024-06-02", "2024-06-03", "2024-06-04"], "datetime64[D]")
+    assert decision_rows(dates, "weekly").tolist() == [0, 1]
