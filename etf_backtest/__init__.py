@@ -1,1 +1,70 @@
-"""Backtest a portfolio of ETFs."""
+"""Backtest portfolios of ETFs, and keep the results in a PostgreSQL database you own.
+
+Names are imported when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from etf_backtest import metrics
+    from etf_backtest.database.connection import Database, connect
+    from etf_backtest.errors import EtfBacktestError
+    from etf_backtest.market import PricePanel
+    from etf_backtest.services.backtest import BacktestRun, run_backtest
+    from etf_backtest.settings import Settings, load_settings
+    from etf_backtest.simulation import Rules, SimulationResult, simulate
+    from etf_backtest.strategies import BuyAndHold, Momentum, Strategy
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BacktestRun",
+    "BuyAndHold",
+    "Database",
+    "EtfBacktestError",
+    "Momentum",
+    "PricePanel",
+    "Rules",
+    "Settings",
+    "SimulationResult",
+    "Strategy",
+    "connect",
+    "load_settings",
+    "metrics",
+    "run_backtest",
+    "simulate",
+]
+
+_HOMES = {
+    "BacktestRun": "services.backtest",
+    "BuyAndHold": "strategies",
+    "Database": "database.connection",
+    "EtfBacktestError": "errors",
+    "Momentum": "strategies",
+    "PricePanel": "market",
+    "Rules": "simulation",
+    "Settings": "settings",
+    "SimulationResult": "simulation",
+    "Strategy": "strategies",
+    "connect": "database.connection",
+    "load_settings": "settings",
+    "run_backtest": "services.backtest",
+    "simulate": "simulation",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "metrics":
+        return import_module("etf_backtest.metrics")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,99 @@
+"""The command line `etf-backtest`: commands parse, call a service, and show what it returns.
+
+Modules here import only Typer at the top; what a command needs is imported when it runs, so that
+`--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from etf_backtest.cli import (
+    backtest,
+    db,
+    demo,
+    etf,
+    generate,
+    migrate,
+    portfolio,
+    prices,
+    seed,
+    session,
+    strategy,
+    studio,
+)
+
+app = typer.Typer(
+    name="etf-backtest",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Backtest portfolios of ETFs and keep the results in a PostgreSQL database you own.",
+    epilog="Accepted anywhere: --debug shows tracebacks, --log-queries shows the SQL.",
+)
+app.command()(demo.demo)
+app.command()(generate.generate)
+app.add_typer(migrate.app, name="migrate")
+app.add_typer(db.app, name="db")
+app.command()(seed.seed)
+app.command()(studio.studio)
+app.add_typer(prices.app, name="prices")
+app.add_typer(etf.app, name="etf")
+app.add_typer(portfolio.app, name="portfolio")
+app.add_typer(strategy.app, name="strategy")
+app.add_typer(backtest.app, name="backtest")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"etf-backtest {version('etf-backtest')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """The options before a command; the version is shown by its callback."""
+
+
+def take_global_flags(arguments: Sequence[str]) -> list[str]:
+    """Take --debug and --log-queries out of the arguments, wherever they stand before `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    before, after = arguments[:end], arguments[end:]
+    session.flags.debug = "--debug" in before
+    session.flags.log_queries = "--log-queries" in before
+    return [a for a in before if a not in ("--debug", "--log-queries")] + list(after)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command; exit with 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
+    rest = take_global_flags(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=rest, prog_name="etf-backtest")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever read our output has gone (| head); Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if session.flags.debug:
+            raise
+        from etf_backtest.cli.console import fail
+        from etf_backtest.cli.failures import explain
+
+        failure = explain(error)
+        fail(failure.message, failure.remedy)
+        sys.exit(failure.exit_code)

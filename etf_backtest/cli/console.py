@@ -1,0 +1,81 @@
+"""What the command line shows: data on stdout, narration on stderr. The only importer of Rich."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+Justify = Literal["left", "right"]
+
+
+def narrate(message: str) -> None:
+    """Say on stderr what is going on."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(message))
+
+
+def warn(message: str) -> None:
+    """Say on stderr what somebody who reads the numbers must know."""
+    text = Text.assemble(("warning: ", "yellow"), message)
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text)
+
+
+def fail(message: str, remedy: str | None = None) -> None:
+    """Say on stderr, on one line, what went wrong and what to do about it."""
+    parts: list[str | tuple[str, str]] = [("error: ", "bold red"), " ".join(message.split())]
+    if remedy:
+        parts += [" -> ", " ".join(remedy.split())]
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble(*parts))
+
+
+def show_json(data: object) -> None:
+    """Print data as JSON on stdout."""
+    json.dump(data, sys.stdout, indent=2, default=str, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def show_line(line: str) -> None:
+    """Print one plain line on stdout."""
+    sys.stdout.write(f"{line}\n")
+
+
+def show_table(
+    title: str | None,
+    columns: Sequence[tuple[str, Justify]],
+    rows: Iterable[Sequence[str]],
+    *,
+    fold: str = "",
+) -> None:
+    """Print a table on stdout; cells are text, never markup; only the column `fold` is folded."""
+    table = Table(title=title and escape(title), title_justify="left", title_style="bold")
+    for name, justify in columns:
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name != fold)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def show_text(text: str, *, style: str = "") -> None:
+    """Print text on stdout, wrapped nowhere."""
+    Console(highlight=False, soft_wrap=True).print(Text(text, style=style))
+
+
+def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
+    """Print names and values in two columns on stdout."""
+    table = Table(title=escape(title), title_justify="left", title_style="bold", show_header=False)
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, Text(value))
+    Console(highlight=False).print(table)
+
+
+def terminal_width() -> int:
+    """Columns of the terminal, 80 where there is none."""
+    return Console().width

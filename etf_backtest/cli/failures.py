@@ -1,0 +1,52 @@
+"""Exceptions as one clear line: what happened, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from typing import NamedTuple
+
+from etf_backtest.errors import EtfBacktestError
+
+NOT_MIGRATED = "create the tables with: etf-backtest migrate deploy"
+
+
+class Failure(NamedTuple):
+    """What `main` says, and the exit code."""
+
+    message: str
+    remedy: str | None
+    exit_code: int
+
+
+def explain(error: BaseException) -> Failure:
+    """What to say about an exception; one that nobody foresaw is called an internal error."""
+    if isinstance(error, EtfBacktestError):
+        return Failure(error.message, error.remedy, error.exit_code)
+    return (
+        _explain_prisma(error)
+        or _explain_asyncpg(error)
+        or Failure(
+            f"internal error: {type(error).__name__}: {error}",
+            "run it again with --debug and report what it prints",
+            1,
+        )
+    )
+
+
+def _explain_prisma(error: BaseException) -> Failure | None:
+    """Errors of the generated client, which is not imported unless a command used it."""
+    models = sys.modules.get("etf_backtest.database.models")
+    if models is None or not isinstance(error, models.PrismaError):
+        return None
+    if isinstance(error, models.TableNotFoundError):
+        return Failure("the database has no tables of ours yet", NOT_MIGRATED, 1)
+    return Failure(str(error), None, 1)
+
+
+def _explain_asyncpg(error: BaseException) -> Failure | None:
+    asyncpg = sys.modules.get("asyncpg")
+    if asyncpg is None or not isinstance(error, asyncpg.PostgresError):
+        return None
+    if isinstance(error, asyncpg.UndefinedTableError):
+        return Failure("the database has no tables of ours yet", NOT_MIGRATED, 1)
+    return Failure(f"the database refuses: {error}", None, 1)

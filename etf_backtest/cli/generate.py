@@ -1,0 +1,15 @@
+"""`etf-backtest generate`: the typed client from schema.prisma."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+
+
+def generate() -> None:
+    """Generate the typed Python client from prisma/schema.prisma."""
+    from etf_backtest.cli.session import settings
+    from etf_backtest.database.prisma_cli import generate as run_generate
+
+    raise typer.Exit(asyncio.run(run_generate(settings())))

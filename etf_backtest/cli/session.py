@@ -1,0 +1,57 @@
+"""What every command of one invocation shares: the global flags, the settings, the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from etf_backtest.database.connection import Database
+    from etf_backtest.database.url import DatabaseUrl
+    from etf_backtest.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class GlobalFlags:
+    """Flags that are accepted anywhere on the command line."""
+
+    debug: bool = False
+    log_queries: bool = False
+
+
+flags = GlobalFlags()
+"""Set once by `main`, before any command runs."""
+
+
+def settings() -> Settings:
+    """The settings of the environment and `.env`."""
+    from etf_backtest.settings import load_settings
+
+    return load_settings()
+
+
+def with_database(use: Callable[[Database], Awaitable[T]]) -> T:
+    """Run `use` on a connected client and disconnect."""
+
+    async def connected() -> T:
+        from etf_backtest.database.connection import connect
+
+        async with connect(settings(), log_queries=flags.log_queries) as db:
+            return await use(db)
+
+    return asyncio.run(connected())
+
+
+def with_url(use: Callable[[DatabaseUrl], Awaitable[T]]) -> T:
+    """Run `use` on the URL of a database that answers, without the query engine."""
+
+    async def resolved() -> T:
+        from etf_backtest.database.postgres import ensure_database
+
+        return await use(await ensure_database(settings()))
+
+    return asyncio.run(resolved())

@@ -1,0 +1,244 @@
+"""Run a backtest and keep it: pending, running, then completed with its results or failed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from etf_backtest import __version__
+from etf_backtest.database.models import Json
+from etf_backtest.errors import BacktestFailedError, EtfBacktestError, NotFoundError
+from etf_backtest.services.accounts import local_user
+from etf_backtest.services.metrics_row import metrics_row
+from etf_backtest.services.portfolios import find_portfolio, parse_uuid
+from etf_backtest.services.price_panel import fit_window, load_panel
+from etf_backtest.services.strategies import find_strategy
+from etf_backtest.simulation import CONVENTIONS_VERSION, Rules, simulate
+from etf_backtest.strategies import build_strategy
+
+if TYPE_CHECKING:
+    from etf_backtest.database.connection import Database
+    from etf_backtest.database.models import (
+        Backtest,
+        BacktestStatus,
+        BacktestWhereInput,
+        Portfolio,
+    )
+    from etf_backtest.database.models import Strategy as StrategyRow
+    from etf_backtest.market import MissingPolicy, PricePanel
+    from etf_backtest.simulation import SimulationResult
+    from etf_backtest.strategies import Rebalance, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRun:
+    """A completed backtest: its row, with metrics, and the result that the row was made from."""
+
+    backtest: Backtest
+    result: SimulationResult
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """All that a run needs, checked as far as it can be without prices."""
+
+    portfolio: Portfolio
+    strategy_row: StrategyRow
+    strategy: Strategy
+    rules: Rules
+    benchmark: str | None
+    risk_free: float
+
+
+async def run_backtest(
+    db: Database,
+    *,
+    portfolio: str,
+    strategy: str,
+    start: dt.date | None = None,
+    end: dt.date | None = None,
+    benchmark: str | None = None,
+    name: str | None = None,
+    initial_capital: Decimal | None = None,
+    rebalance: Rebalance | None = None,
+    lag: int | None = None,
+    cash_rate: float = 0.0,
+    risk_free: float = 0.0,
+    missing: MissingPolicy = "error",
+) -> BacktestRun:
+    """Run a stored strategy on a stored portfolio and keep what comes out.
+
+    The row is written before the work begins and says at every moment how far it is; results,
+    metrics and the status completed are written in one transaction.
+
+    Parameters
+    ----------
+    db : Database
+        Connected.
+    portfolio, strategy : str
+        Name or id.
+    start, end : date, optional
+        The window, by default the longest for which every symbol has prices. A day without trading
+        stands for the next session (start) or the one before (end).
+    benchmark : str, optional
+        A symbol with stored prices, bought and held.
+    name : str, optional
+        Of the row; by default made of portfolio and strategy.
+    initial_capital : Decimal, optional
+        By default the portfolio's.
+    rebalance, lag, cash_rate, missing
+        See `etf_backtest.Rules`.
+    risk_free : float
+        A year, a fraction.
+
+    Returns
+    -------
+    BacktestRun
+
+    Raises
+    ------
+    NotFoundError, InvalidParametersError, UncoveredWindowError, NoPricesError
+        What was asked for cannot be; no row was written.
+    BacktestFailedError
+        The computation failed; the row says failed, with the reason.
+    """
+    portfolio_row = await find_portfolio(db, portfolio)
+    strategy_row = await find_strategy(db, strategy)
+    capital = portfolio_row.initialCapital if initial_capital is None else initial_capital
+    allocations = {h.symbol: float(h.allocation) for h in portfolio_row.holdings or []}
+    request = _Request(
+        portfolio_row,
+        strategy_row,
+        build_strategy(str(strategy_row.type), dict(strategy_row.parameters), allocations),
+        Rules(
+            initial_capital=float(capital),
+            rebalance=rebalance,
+            lag=lag,
+            cash_rate=cash_rate,
+            missing=missing,
+        ),
+        None if benchmark is None else benchmark.upper(),
+        risk_free,
+    )
+    symbols = [*request.strategy.symbols, *([request.benchmark] if request.benchmark else [])]
+    panel = await load_panel(db.url, symbols, until=end or dt.date.max)
+    window = fit_window(panel, start, end)
+    row = await db.backtest.create(
+        data={
+            "userId": portfolio_row.userId,
+            "portfolioId": portfolio_row.id,
+            "strategyId": strategy_row.id,
+            "name": name or f"{portfolio_row.name}: {strategy_row.name}",
+            "startDate": _midnight(start or window[0]),
+            "endDate": _midnight(end or window[1]),
+            "initialCapital": capital,
+            "benchmarkSymbol": request.benchmark,
+            "options": Json({**request.rules.to_dict(), "risk_free": risk_free}),
+        }
+    )
+    return await _run(db, row.id, request, panel, window)
+
+
+async def _run(
+    db: Database,
+    backtest_id: str,
+    request: _Request,
+    panel: PricePanel,
+    window: tuple[dt.date, dt.date],
+) -> BacktestRun:
+    """Take a pending row through running to completed or failed."""
+    await db.backtest.update(
+        where={"id": backtest_id},
+        data={
+            "status": "running",
+            "engineVersion": __version__,
+            "conventionsVersion": CONVENTIONS_VERSION,
+        },
+    )
+    try:
+        result = simulate(
+            panel,
+            request.strategy,
+            request.rules,
+            benchmark=request.benchmark,
+            risk_free=request.risk_free,
+            start=window[0],
+            end=window[1],
+        )
+        return BacktestRun(await _complete(db, backtest_id, result), result)
+    except EtfBacktestError as error:
+        await _fail(db, backtest_id, str(error))
+        raise BacktestFailedError(backtest_id, error.message, remedy=error.remedy) from error
+    except BaseException as error:
+        # interrupted, or a bug: the row must not say running for ever
+        await _fail(db, backtest_id, f"{type(error).__name__}: {error}")
+        raise
+
+
+async def _complete(db: Database, backtest_id: str, result: SimulationResult) -> Backtest:
+    metrics, warnings = metrics_row(backtest_id, result)
+    results = {**result.to_dict(), "warnings": [*result.warnings, *warnings]}
+    async with db.tx() as transaction:
+        await transaction.performancemetrics.create(data=metrics)
+        row = await transaction.backtest.update(
+            where={"id": backtest_id},
+            data={"status": "completed", "results": Json(results)},
+            include={"metrics": True, "portfolio": True, "strategy": True},
+        )
+    if row is None:
+        raise NotFoundError("backtest", backtest_id, known=(), command="backtest list")
+    return row
+
+
+async def _fail(db: Database, backtest_id: str, reason: str) -> None:
+    await db.backtest.update(
+        where={"id": backtest_id}, data={"status": "failed", "errorMessage": reason}
+    )
+
+
+async def list_backtests(
+    db: Database, *, status: BacktestStatus | None = None, limit: int = 50
+) -> list[Backtest]:
+    """The local user's backtests with their metrics, newest first."""
+    user = await local_user(db)
+    where: BacktestWhereInput = {"userId": user.id}
+    if status is not None:
+        where["status"] = status
+    return await db.backtest.find_many(
+        where=where,
+        take=limit,
+        order={"createdAt": "desc"},
+        include={"metrics": True, "portfolio": True, "strategy": True},
+    )
+
+
+async def find_backtest(db: Database, backtest_id: str) -> Backtest:
+    """One of the local user's backtests, by its id or by the first characters of it.
+
+    Raises
+    ------
+    NotFoundError
+        There is none, or more than one.
+    """
+    user = await local_user(db)
+    full_id = parse_uuid(backtest_id)
+    if full_id is None:
+        matching = await db.query_raw(
+            "SELECT id::text FROM backtests WHERE user_id = $1::uuid AND starts_with(id::text, $2)",
+            user.id,
+            backtest_id.lower(),
+        )
+        full_id = matching[0]["id"] if len(matching) == 1 else None
+    row = full_id and await db.backtest.find_first(
+        where={"id": full_id, "userId": user.id},
+        include={"metrics": True, "portfolio": True, "strategy": True},
+    )
+    if not row:
+        raise NotFoundError("backtest", backtest_id, known=(), command="backtest list")
+    return row
+
+
+def _midnight(date: dt.date) -> dt.datetime:
+    return dt.datetime.combine(date, dt.time(tzinfo=dt.UTC))

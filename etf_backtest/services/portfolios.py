@@ -1,0 +1,145 @@
+"""Portfolios and their holdings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from etf_backtest.errors import InvalidPortfolioError, NameTakenError, NotFoundError
+from etf_backtest.market.bar import is_symbol
+from etf_backtest.services.accounts import local_user
+
+if TYPE_CHECKING:
+    from etf_backtest.database.connection import Database
+    from etf_backtest.database.models import Portfolio
+
+ALLOCATION_SCALE = Decimal("0.0001")
+MONEY_LIMIT = Decimal(10) ** 10
+
+
+def parse_uuid(text: str) -> str | None:
+    """The canonical form of `text` if it is a UUID, so that a name is never sent as one."""
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return None
+
+
+async def create_portfolio(
+    db: Database,
+    *,
+    name: str,
+    allocations: Mapping[str, Decimal],
+    initial_capital: Decimal = Decimal(10_000),
+    description: str | None = None,
+    currency: str = "USD",
+) -> Portfolio:
+    """Store a portfolio of the local user, with its holdings, or nothing.
+
+    Parameters
+    ----------
+    allocations : mapping of symbol to fraction
+        Each above 0 and at most 1 with at most four decimals; their sum is at most 1, the rest is
+        cash.
+    initial_capital : Decimal
+        In `currency`; above 0, below 10^10, at most two decimals.
+
+    Raises
+    ------
+    InvalidPortfolioError
+        Saying which value is wrong and what was expected.
+    NameTakenError
+        The user has a portfolio of that name.
+    """
+    check_portfolio(name=name, allocations=allocations, initial_capital=initial_capital)
+    user = await local_user(db)
+    taken = await db.portfolio.find_first(where={"userId": user.id, "name": name})
+    if taken is not None:
+        raise NameTakenError("portfolio", name)
+    return await db.portfolio.create(
+        data={
+            "userId": user.id,
+            "name": name,
+            "description": description,
+            "initialCapital": initial_capital,
+            "currency": currency,
+            "holdings": {
+                "create": [
+                    {"symbol": symbol, "allocation": allocation}
+                    for symbol, allocation in allocations.items()
+                ]
+            },
+        },
+        include={"holdings": True},
+    )
+
+
+def check_portfolio(
+    *, name: str, allocations: Mapping[str, Decimal], initial_capital: Decimal
+) -> None:
+    """Raise InvalidPortfolioError for the first value that the database would refuse."""
+    if not name.strip() or len(name) > 255:
+        raise InvalidPortfolioError(f"the name {name[:40]!r} has not 1 to 255 characters")
+    if parse_uuid(name) is not None:
+        raise InvalidPortfolioError(f"the name {name!r} looks like an id", remedy="use another")
+    if not allocations:
+        raise InvalidPortfolioError("no holdings", remedy="give at least one SYMBOL=FRACTION")
+    for symbol, allocation in allocations.items():
+        if not is_symbol(symbol):
+            raise InvalidPortfolioError(f"{symbol!r} is not a symbol")
+        if not (allocation.is_finite() and 0 < allocation <= 1):
+            raise InvalidPortfolioError(
+                f"the allocation of {symbol} is {allocation}",
+                remedy="give a fraction above 0 and at most 1: 60 % is 0.6",
+            )
+        if allocation != allocation.quantize(ALLOCATION_SCALE):
+            raise InvalidPortfolioError(
+                f"the allocation of {symbol} is {allocation}",
+                remedy="at most four decimals can be stored",
+            )
+    total = sum(allocations.values())
+    if total > 1:
+        raise InvalidPortfolioError(
+            f"the allocations sum to {total}", remedy="make the sum 1 or less; the rest is cash"
+        )
+    if not (initial_capital.is_finite() and 0 < initial_capital < MONEY_LIMIT) or (
+        initial_capital != initial_capital.quantize(Decimal("0.01"))
+    ):
+        raise InvalidPortfolioError(
+            f"the capital is {initial_capital}",
+            remedy=f"give an amount above 0 and below {MONEY_LIMIT:,} with at most two decimals",
+        )
+
+
+async def find_portfolio(db: Database, name_or_id: str) -> Portfolio:
+    """The local user's portfolio of that name or id, with its holdings.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message names those that are there.
+    """
+    user = await local_user(db)
+    portfolio_id = parse_uuid(name_or_id)
+    portfolio = await db.portfolio.find_first(
+        where={"userId": user.id, "id": portfolio_id}
+        if portfolio_id
+        else {"userId": user.id, "name": name_or_id},
+        include={"holdings": {"order_by": {"symbol": "asc"}}},
+    )
+    if portfolio is None:
+        known = [p.name for p in await list_portfolios(db)]
+        raise NotFoundError("portfolio", name_or_id, known=known, command="portfolio list")
+    return portfolio
+
+
+async def list_portfolios(db: Database) -> list[Portfolio]:
+    """The local user's portfolios with their holdings, by name."""
+    user = await local_user(db)
+    return await db.portfolio.find_many(
+        where={"userId": user.id},
+        include={"holdings": {"order_by": {"symbol": "asc"}}},
+        order={"name": "asc"},
+    )
