@@ -25,6 +25,7 @@ DEFAULT_PORT = 5555
 START_SECONDS = 60.0
 STOP_SECONDS = 2.0
 KEPT_LINES = 20
+TEXT_BROWSERS = frozenset({"elinks", "links", "lynx", "w3m", "www-browser"})
 
 
 class _Answer(BaseModel):
@@ -107,10 +108,20 @@ def serve(
         try:
             on_ready(server)
             if open_browser:
-                webbrowser.open(server.single_use_url)
+                _open_browser(server.single_use_url)
             server.wait()
         except KeyboardInterrupt:
             return
+
+
+def _open_browser(url: str) -> None:
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return
+    # without a display Python offers these; they run no scripts and take over the terminal
+    if browser.name not in TEXT_BROWSERS:
+        browser.open(url)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ are set inside Studio's process, and the URL keeps what has no variable.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import get_args
 from urllib.parse import quote, urlencode
@@ -93,6 +94,20 @@ def _tls(url: DatabaseUrl) -> tuple[str, Path | None]:
     if mode == "verify-ca" or (mode == "require" and strict):
         # the driver either checks all, the name too, or nothing
         mode = "verify-full"
+    if mode == "verify-full" and _is_address(url.host):
+        # the driver would compare the certificate with the name localhost
+        raise StudioUrlError(
+            f"Prisma Studio's driver cannot check the certificate of the address {url.host}",
+            remedy="use the host name that the certificate is for",
+        )
     if mode != "verify-full" or authority in (None, "system"):
         return mode, None
     return mode, Path(str(authority)).absolute()
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

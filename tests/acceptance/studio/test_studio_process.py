@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ serve(
     os.environ["DATABASE_URL"],
     cache_dir=Path(sys.argv[1]),
     port=0,
-    open_browser=False,
+    open_browser="BROWSER" in os.environ,
     on_ready=lambda server: print(server.pid, server.port, flush=True),
 )
 """
@@ -54,11 +55,14 @@ def run_sql(server: StudioServer, sql: str) -> object:
 
 
 @contextmanager
-def command(url: str, cache: Path) -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
+def command(
+    url: str, cache: Path, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], psutil.Process]]:
     """A process that serves Studio, and Studio's own."""
+    inherited = {name: value for name, value in os.environ.items() if name != "BROWSER"}
     with subprocess.Popen(
         [sys.executable, "-c", SERVE, str(cache)],
-        env={**os.environ, "DATABASE_URL": url},
+        env={**inherited, "DATABASE_URL": url, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -73,7 +77,7 @@ def command(url: str, cache: Path) -> Iterator[tuple[subprocess.Popen[str], psut
             process.kill()
 
 
-def has_ended(process: psutil.Process, *, seconds: float = 5) -> bool:
+def has_ended(process: psutil.Process, *, seconds: float = 20) -> bool:
     """Whether the process ends in time; a zombie, which waits for its reaper, has."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -115,7 +119,7 @@ def test_no_orphan_is_left_by_a_killed_parent(postgres: Cluster, studio_cache: P
 def test_signals_end_both(postgres: Cluster, studio_cache: Path, number: signal.Signals) -> None:
     with command(postgres.url(), studio_cache) as (process, node):
         process.send_signal(number)
-        assert process.wait(5) == -number
+        assert process.wait(20) == -number
         assert has_ended(node)
 
 
@@ -123,10 +127,31 @@ def test_ctrl_c_ends_both_quietly(postgres: Cluster, studio_cache: Path) -> None
     with command(postgres.url(), studio_cache) as (process, node):
         # the terminal signals the whole group
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(5) == 0
+        assert process.wait(20) == 0
         assert has_ended(node)
         assert process.stderr is not None
         assert process.stderr.read() == ""
+
+
+def test_a_browser_is_given_an_address_for_one_visit(
+    postgres: Cluster, studio_cache: Path, tmp_path: Path
+) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(
+        f'#!/bin/sh\nprintf %s "$1" > {tmp_path}/part; mv {tmp_path}/part {tmp_path}/url'
+    )
+    browser.chmod(0o755)
+    opened = tmp_path / "url"
+    with command(postgres.url(), studio_cache, BROWSER=f"{browser} %s"):
+        deadline = time.monotonic() + 20
+        while not opened.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        url = opened.read_text()
+        with urllib.request.urlopen(url, timeout=10) as response:
+            assert response.status == 200
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            urllib.request.urlopen(url, timeout=10)
 
 
 def test_a_studio_that_dies_is_an_error(postgres: Cluster, studio_cache: Path) -> None:
@@ -203,7 +228,7 @@ def test_a_server_that_is_down_is_an_error_at_the_start(
         studio(f"postgresql://postgres:x@127.0.0.1:{port}/postgres", cache_dir=studio_cache),
     ):
         pass
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
 
 
 def test_odd_passwords_and_database_names_work(postgres: Cluster, studio_cache: Path) -> None:
