@@ -1,0 +1,64 @@
+"""A connected client on a migrated database, with prices and strategies."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Awaitable, Callable
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import SecretStr
+
+from etf_backtest.database.connection import Database, connect
+from etf_backtest.database.models import Json
+from etf_backtest.database.price_store import store_bars
+from etf_backtest.market.bar import Bar
+from etf_backtest.settings import Settings
+
+AddPrices = Callable[[str, list[str]], Awaitable[None]]
+
+
+@pytest.fixture
+def settings(database_url: str, user_home: Path) -> Settings:
+    """Settings whose database is the test's own."""
+    return Settings(
+        database_url=SecretStr(database_url),
+        database_url_source="environment",
+        data_dir=user_home / "data",
+        cache_dir=user_home / "cache",
+    )
+
+
+@pytest.fixture
+async def db(settings: Settings) -> AsyncIterator[Database]:
+    """The client, with the system's two strategies (momentum over 3 sessions, none skipped)."""
+    async with connect(settings) as database:
+        await database.strategy.create_many(
+            [
+                {"name": "buy-and-hold", "type": "buy_and_hold", "isSystem": True},
+                {
+                    "name": "momentum",
+                    "type": "momentum",
+                    "isSystem": True,
+                    "parameters": Json({"look_back": 3, "skip": 0, "top_n": 1}),
+                },
+            ]
+        )
+        yield database
+
+
+@pytest.fixture
+def add_prices(db: Database) -> AddPrices:
+    """Store adjusted closes of one symbol on consecutive weekdays from 2024-01-01."""
+
+    async def add(symbol: str, prices: list[str]) -> None:
+        days = np.busday_offset("2024-01-01", np.arange(len(prices))).astype(dt.date)
+        bars = [
+            Bar(symbol, day, adjusted_close=Decimal(price))
+            for day, price in zip(days, prices, strict=True)
+        ]
+        await store_bars(db.url, bars, source="test")
+
+    return add

@@ -1,0 +1,264 @@
+"""The backtest service: what is stored at each outcome, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+import etf_backtest
+from etf_backtest.database.connection import Database
+from etf_backtest.database.price_store import store_bars
+from etf_backtest.errors import (
+    BacktestFailedError,
+    InvalidParametersError,
+    NoPricesError,
+    NotFoundError,
+    UncoveredWindowError,
+)
+from etf_backtest.market.bar import Bar
+from etf_backtest.services.backtest import find_backtest, list_backtests, run_backtest
+from etf_backtest.services.portfolios import create_portfolio
+from etf_backtest.simulation import Rules, simulate
+from tests.integration.services.conftest import AddPrices
+
+pytestmark = pytest.mark.each_postgres
+
+HALF = {"AAA": Decimal("0.5"), "BBB": Decimal("0.5")}
+
+
+async def make_portfolio(db: Database, allocations: dict[str, Decimal] = HALF) -> None:
+    await create_portfolio(db, name="p", allocations=allocations, initial_capital=Decimal(1000))
+
+
+async def test_a_completed_backtest_keeps_results_metrics_and_times(
+    db: Database, add_prices: AddPrices
+) -> None:
+    """500 in AAA 100 -> 110 and 500 in BBB 50 -> 45: 550 + 450 = 1000 at the end, 1050 between."""
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "120", "110"])
+    await add_prices("BBB", ["50", "45", "45"])
+    run = await run_backtest(db, portfolio="p", strategy="buy-and-hold", benchmark="AAA")
+
+    row = await db.backtest.find_unique(where={"id": run.backtest.id}, include={"metrics": True})
+    assert row is not None
+    assert row.status == "completed"
+    assert row.results is not None
+    assert row.results["equity"] == pytest.approx([1000, 1050, 1000], rel=1e-12)
+    assert row.results["benchmark_equity"] == pytest.approx([1000, 1200, 1100], rel=1e-12)
+    assert row.results["dates"] == ["2024-01-01", "2024-01-02", "2024-01-03"]
+    assert row.startedAt is not None
+    assert row.completedAt is not None
+    assert row.queuedAt <= row.startedAt <= row.completedAt
+    assert row.conventionsVersion == 1
+    assert row.engineVersion == etf_backtest.__version__
+    assert row.options["rebalance"] is None
+    assert row.name == "p: buy-and-hold"
+
+    metrics = row.metrics
+    assert metrics is not None
+    assert metrics.totalReturn == Decimal("0.000000")
+    assert metrics.maxDrawdown == Decimal("-0.047619")  # 1000 / 1050 - 1 = -0.0476190...
+    assert metrics.annualizedReturn is None  # two days are less than a year
+    assert metrics.sessions == 3
+    assert metrics.windowStart.date() == dt.date(2024, 1, 1)
+    assert any("annualized_return" in warning for warning in row.results["warnings"])
+
+
+async def test_the_service_gives_what_the_pure_simulation_gives(
+    db: Database, add_prices: AddPrices
+) -> None:
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "101", "99", "105", "107", "104", "108"])
+    await add_prices("BBB", ["50", "51", "53", "50", "49", "52", "51"])
+    run = await run_backtest(db, portfolio="p", strategy="momentum", cash_rate=0.03)
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {
+            "AAA": [100.0, 101, 99, 105, 107, 104, 108],
+            "BBB": [50.0, 51, 53, 50, 49, 52, 51],
+        },
+        index=pd.bdate_range("2024-01-01", periods=7),
+    )
+    strategy = etf_backtest.Momentum(["AAA", "BBB"], look_back=3, skip=0, top_n=1)
+    pure = simulate(
+        etf_backtest.PricePanel.from_frame(frame),
+        strategy,
+        Rules(initial_capital=1000, cash_rate=0.03),
+    )
+    assert run.result.equity.tolist() == pure.equity.tolist()
+
+
+async def test_closes_dividends_and_splits_go_before_adjusted_closes(db: Database) -> None:
+    """(25 * 4 + 0.5 * 4) / 100 = 1.02: four new shares a share, each with a dividend of 0.5."""
+    await make_portfolio(db, {"AAA": Decimal(1)})
+    days = [dt.date(2024, 1, day) for day in (2, 3)]
+    bars = [
+        Bar("AAA", days[0], close=Decimal(100), adjusted_close=Decimal(1)),
+        Bar(
+            "AAA",
+            days[1],
+            close=Decimal(25),
+            adjusted_close=Decimal(7),
+            dividend_amount=Decimal("0.5"),
+            split_ratio=Decimal(4),
+        ),
+    ]
+    await store_bars(db.url, bars, source="test")
+    run = await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    assert run.result.equity.iloc[-1] == pytest.approx(1020, rel=1e-12)
+    assert not any("adjusted" in warning for warning in run.result.warnings)
+
+
+async def test_closes_without_dividends_give_no_total_return(db: Database) -> None:
+    await make_portfolio(db, {"AAA": Decimal(1)})
+    bars = [Bar("AAA", dt.date(2024, 1, day), close=Decimal(day)) for day in (2, 3, 4)]
+    await store_bars(db.url, bars, source="test")
+    with pytest.raises(NoPricesError, match="2024-01-03 its dividend or split ratio is not known"):
+        await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    assert await db.backtest.count() == 0
+
+
+async def test_a_run_that_cannot_be_computed_is_failed_with_its_reason(
+    db: Database, add_prices: AddPrices
+) -> None:
+    """BBB has no price on 2024-01-02 inside the window, and nothing is invented."""
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "120", "110"])
+    bars = [Bar("BBB", dt.date(2024, 1, day), adjusted_close=Decimal(50)) for day in (1, 3)]
+    await store_bars(db.url, bars, source="test")
+    with pytest.raises(BacktestFailedError, match="BBB") as failure:
+        await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    row = await db.backtest.find_unique(
+        where={"id": failure.value.backtest_id}, include={"metrics": True}
+    )
+    assert row is not None
+    assert row.status == "failed"
+    assert row.errorMessage is not None
+    assert "2024-01-02" in row.errorMessage
+    assert row.completedAt is not None
+    assert row.results is None
+    assert row.metrics is None
+
+
+async def test_a_metric_that_does_not_fit_its_column_is_null_and_named(
+    db: Database, add_prices: AddPrices
+) -> None:
+    """0.01 -> 200: a total return of 19999, above the 9999.999999 of Decimal(10, 6)."""
+    await make_portfolio(db, {"AAA": Decimal(1)})
+    await add_prices("AAA", ["0.01", "100", "200"])
+    run = await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    assert run.backtest.status == "completed"
+    metrics = run.backtest.metrics
+    assert metrics is not None
+    assert metrics.totalReturn is None
+    results = run.backtest.results
+    assert results is not None
+    assert results["metrics"]["total_return"] == pytest.approx(19999)
+    assert any("total_return is" in w and "does not fit" in w for w in results["warnings"])
+
+
+async def test_an_interrupted_run_does_not_say_running_for_ever(
+    db: Database, add_prices: AddPrices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "120", "110"])
+    await add_prices("BBB", ["100", "120", "110"])
+    monkeypatch.setattr("etf_backtest.services.backtest.simulate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    (row,) = await list_backtests(db)
+    assert row.status == "failed"
+    assert row.errorMessage == "KeyboardInterrupt: "
+
+
+async def test_what_is_asked_for_is_checked_before_a_row_is_written(
+    db: Database, add_prices: AddPrices
+) -> None:
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "120", "110"])
+    for arguments, error, message in [
+        ({"portfolio": "q", "strategy": "momentum"}, NotFoundError, "no portfolio 'q'"),
+        ({"portfolio": "p", "strategy": "momentun"}, NotFoundError, "did you mean momentum"),
+        ({"portfolio": "p", "strategy": "buy-and-hold"}, NoPricesError, "BBB: no prices"),
+    ]:
+        with pytest.raises(error, match=message):
+            await run_backtest(db, **arguments)
+    await add_prices("BBB", ["100", "120", "110"])
+    with pytest.raises(NoPricesError, match="CCC: no prices"):
+        await run_backtest(db, portfolio="p", strategy="buy-and-hold", benchmark="ccc")
+    with pytest.raises(InvalidParametersError, match="cash_rate"):
+        await run_backtest(db, portfolio="p", strategy="buy-and-hold", cash_rate=7)
+    with pytest.raises(UncoveredWindowError, match="from 2024-01-01 to 2024-01-03"):
+        await run_backtest(db, portfolio="p", strategy="buy-and-hold", start=dt.date(2023, 6, 1))
+    with pytest.raises(UncoveredWindowError):
+        await run_backtest(db, portfolio="p", strategy="buy-and-hold", end=dt.date(2024, 1, 4))
+    assert await db.backtest.count() == 0
+
+
+async def test_days_without_trading_move_to_the_sessions_beside_them(
+    db: Database, add_prices: AddPrices
+) -> None:
+    """2024-01-06 and 07 are a weekend: a window from the one to a later one starts on the 8th."""
+    await make_portfolio(db)
+    await add_prices("AAA", [str(100 + day) for day in range(10)])
+    await add_prices("BBB", [str(100 + day) for day in range(10)])
+    run = await run_backtest(
+        db,
+        portfolio="p",
+        strategy="buy-and-hold",
+        start=dt.date(2024, 1, 6),
+        end=dt.date(2024, 1, 14),
+    )
+    assert run.result.window.start == dt.date(2024, 1, 8)
+    assert run.result.window.end == dt.date(2024, 1, 12)
+    assert run.backtest.startDate.date() == dt.date(2024, 1, 6)
+
+
+async def test_history_before_the_window_is_seen_but_not_traded(
+    db: Database, add_prices: AddPrices
+) -> None:
+    """Momentum over 3 sessions decides on the window's first day, and buys on the second."""
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "101", "102", "110", "120", "121"])
+    await add_prices("BBB", ["100", "101", "102", "103", "104", "105"])
+    run = await run_backtest(db, portfolio="p", strategy="momentum", start=dt.date(2024, 1, 4))
+    trades = run.result.trades
+    assert trades["symbol"].tolist() == ["AAA"]
+    assert trades["date"].iloc[0].date() == dt.date(2024, 1, 5)
+    assert run.result.equity.iloc[-1] == pytest.approx(1000 * 121 / 120, rel=1e-12)
+
+
+async def test_runs_at_the_same_time_do_not_disturb_each_other(
+    db: Database, add_prices: AddPrices
+) -> None:
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "120", "110"])
+    await add_prices("BBB", ["50", "45", "45"])
+    runs = await asyncio.gather(
+        *(run_backtest(db, portfolio="p", strategy="buy-and-hold") for _ in range(8))
+    )
+    assert len({run.backtest.id for run in runs}) == 8
+    assert await db.performancemetrics.count() == 8
+    assert len(await list_backtests(db, status="completed")) == 8
+    assert await list_backtests(db, status="failed") == []
+
+
+async def test_a_backtest_is_found_by_the_beginning_of_its_id(
+    db: Database, add_prices: AddPrices
+) -> None:
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "120", "110"])
+    await add_prices("BBB", ["50", "45", "45"])
+    run = await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    assert (await find_backtest(db, run.backtest.id)).id == run.backtest.id
+    assert (await find_backtest(db, run.backtest.id[:8].upper())).id == run.backtest.id
+    for nothing in ("zzz", "%", "00000000-0000-0000-0000-000000000000"):
+        with pytest.raises(NotFoundError):
+            await find_backtest(db, nothing)
