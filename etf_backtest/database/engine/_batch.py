@@ -54,5 +54,7 @@ class JsonBatch:
 def batch_class(package: ClientPackage) -> Any:
     """The generated `Batch` of `package`, with the JSON protocol in the place of GraphQL."""
     return type(
-        "Batch", (JsonBatch, package.client.Batch), {"package": package, "__doc__": JsonBatch.__doc__}
+        "Batch",
+        (JsonBatch, package.client.Batch),
+        {"package": package, "__doc__": JsonBatch.__doc__},
     )

@@ -173,9 +173,7 @@ class EngineProcess:
             self._attach(loop)
         self._next_id = number = self._next_id % 0xFFFFFFFF + 1
         tx = transaction.encode("latin-1")
-        header = struct.pack(
-            ">IIBB", 6 + len(tx) + len(payload), number, operation, len(tx)
-        )
+        header = struct.pack(">IIBB", 6 + len(tx) + len(payload), number, operation, len(tx))
         self._send(b"".join((header, tx, payload)))
         future: asyncio.Future[bytes] = loop.create_future()
         self._waiting[number] = future

@@ -40,9 +40,7 @@ class ArgumentEncoder:
         Python's names of arguments and filters -> Prisma's (`order_by` -> `orderBy`).
     """
 
-    def __init__(
-        self, *, json_type: type, base64_type: type, aliases: Mapping[str, str]
-    ) -> None:
+    def __init__(self, *, json_type: type, base64_type: type, aliases: Mapping[str, str]) -> None:
         self._aliases = dict(aliases)
         self._json_type = json_type
         self._base64_type = base64_type
@@ -76,7 +74,9 @@ class ArgumentEncoder:
         if kind is str or value is None or kind is bool:
             return value
         if kind is int:
-            return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else _tag("BigInt", _int64(value))  # type: ignore[operator]
+            return (
+                value if -SAFE_INTEGER <= value <= SAFE_INTEGER else _tag("BigInt", _int64(value))
+            )  # type: ignore[operator]
         if kind is dict:
             name = self._aliases.get
             encode = self.argument
@@ -87,14 +87,19 @@ class ArgumentEncoder:
 
     def raw_parameters(self, values: Iterable[object]) -> str:
         """Encode the parameters of a raw query, as the JSON text that the engine expects."""
-        return to_json([self._raw_parameter(value) for value in values]).decode()
+        given = list(values)
+        return self.text([self._raw_parameter(value) for value in given], given).decode()
 
     def _raw_parameter(self, value: object) -> object:
         kind = type(value)
         if kind is str or value is None or kind is bool:
             return value
         if kind is int:
-            return value if -SAFE_INTEGER <= value <= SAFE_INTEGER else _raw_tag("bigint", _int64(value))  # type: ignore[operator]
+            return (
+                value
+                if -SAFE_INTEGER <= value <= SAFE_INTEGER
+                else _raw_tag("bigint", _int64(value))
+            )  # type: ignore[operator]
         if kind is list or kind is tuple or kind is set:
             return list(map(self._raw_parameter, value))  # type: ignore[call-overload]
         return self._other(value, self._raw, self._raw_parameter)
@@ -251,13 +256,17 @@ def _raw_tag(kind: str, value: str) -> dict[str, str]:
 
 def _int64(value: int) -> str:
     if not -(2**63) <= value < 2**63:
-        raise ValueRefused(f"{value} does not fit into 64 bits (for a Decimal field: Decimal({value}))")
+        raise ValueRefused(
+            f"{value} does not fit into 64 bits (for a Decimal field: Decimal({value}))"
+        )
     return str(value)
 
 
 def _finite(value: float) -> float:
     if not math.isfinite(value):
-        raise ValueRefused(f"{value} cannot be sent as a Float; use None where a value is undefined")
+        raise ValueRefused(
+            f"{value} cannot be sent as a Float; use None where a value is undefined"
+        )
     return value
 
 

@@ -19,6 +19,7 @@ export class PoolTimeoutError extends Error {
 
 export class ConnectionPool extends pg.Pool {
   #reserved
+  #held = new Set()
 
   constructor(settings) {
     super({ ...settings, Client })
@@ -28,6 +29,8 @@ export class ConnectionPool extends pg.Pool {
     this.connectionsClosed = 0
     this.on('connect', () => { this.connectionsOpened += 1 })
     this.on('remove', () => { this.connectionsClosed += 1 })
+    this.on('acquire', (client) => this.#held.add(client))
+    this.on('release', (_, client) => this.#held.delete(client))
   }
 
   /** Take a connection within `maxWait` milliseconds and keep it for `takeReserved`. */
@@ -56,8 +59,14 @@ export class ConnectionPool extends pg.Pool {
     return client
   }
 
-  /** Ask the server to stop what `client` is running (PostgreSQL's CancelRequest). */
+  /** Stop every statement that is running. */
+  cancelAll() {
+    for (const client of this.#held) this.cancel(client)
+  }
+
+  /** Ask the server to stop the statement that `client` is running, if any (a CancelRequest). */
   cancel(client) {
+    if (!client._getActiveQuery()) return
     const { host, port } = this.options
     const socket = connect(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port })
     const message = Buffer.alloc(16)

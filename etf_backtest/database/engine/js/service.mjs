@@ -89,6 +89,7 @@ export class EngineService {
   }
 
   async stop() {
+    this.pool.cancelAll()
     await this.transactions.rollbackAll()
     await this.pool.end()
   }

@@ -67,10 +67,7 @@ export class Transactions {
   }
 
   async rollbackAll() {
-    await Promise.allSettled([...this.#open].map(([id, { connection }]) => {
-      this.#cancelRunning(connection)
-      return this.rollback(id)
-    }))
+    await Promise.allSettled([...this.#open.keys()].map((id) => this.rollback(id)))
   }
 
   #end(id, method, how) {
@@ -92,12 +89,8 @@ export class Transactions {
       `A query cannot be executed on an expired transaction. The timeout for this transaction was ${timeout} ms, ` +
       `however ${Date.now() - startedAt} ms passed since the start of the transaction. Consider increasing the ` +
       'interactive transaction timeout or doing less work in the transaction.')
-    this.#cancelRunning(connection)
+    this.pool.cancel(connection)
     // nobody waits for this one; the engine has logged what went wrong
     this.call('rollbackTransaction', id).catch(() => {})
-  }
-
-  #cancelRunning(connection) {
-    if (connection._getActiveQuery?.() ?? connection.activeQuery) this.pool.cancel(connection)
   }
 }
