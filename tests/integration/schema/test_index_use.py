@@ -1,7 +1,7 @@
 """Each query pattern of the product uses its index, as the planner itself decides.
 
-The planner weighs real statistics: 200,000 prices, and thousands of rows in the other tables, so that a
-wrong index would cost something.
+The planner weighs real statistics: 200,000 prices, and thousands of rows in the other tables, so
+that a wrong index would cost something.
 """
 
 from __future__ import annotations
