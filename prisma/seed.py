@@ -14,9 +14,9 @@ from typing import NamedTuple
 from etf_backtest.database.connection import connect
 from etf_backtest.database.models import (
     ETFInfoCreateWithoutRelationsInput,
-    Json,
     StrategyCreateWithoutRelationsInput,
     StrategyType,
+    to_json,
 )
 from etf_backtest.strategies import STRATEGIES
 
@@ -36,7 +36,7 @@ class Fund(NamedTuple):
     geography: str
     style: str | None
     asset_class: str
-    index: str
+    tracks: str
     inception: str
     exchange: str
 
@@ -104,7 +104,7 @@ def etf_rows() -> list[ETFInfoCreateWithoutRelationsInput]:
             "geography": fund.geography,
             "investmentStyle": fund.style,
             "assetClass": fund.asset_class,
-            "benchmarkIndex": fund.index,
+            "benchmarkIndex": fund.tracks,
             "inceptionDate": dt.datetime.combine(dt.date.fromisoformat(fund.inception), midnight),
             "exchange": fund.exchange,
             "currency": "USD",
@@ -128,7 +128,7 @@ def strategy_rows() -> list[StrategyCreateWithoutRelationsInput]:
             "name": NAMES[kind.value],
             "type": kind,
             "description": DESCRIPTIONS[kind.value],
-            "parameters": Json(STRATEGIES[kind.value].Parameters().model_dump(mode="json")),
+            "parameters": to_json(STRATEGIES[kind.value].Parameters().model_dump(mode="json")),
             "isSystem": True,
         }
         for kind in StrategyType

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from etf_backtest.cli import console
 from etf_backtest.cli.chart import braille_chart
@@ -155,7 +155,7 @@ def show(row: Backtest, *, json: bool) -> None:
 def _show_completed(
     row: Backtest, metrics: PerformanceMetrics, portfolio: str, strategy: str
 ) -> None:
-    results: dict[str, list[float]] = dict(row.results or {})
+    results = cast("Mapping[str, list[float]]", row.results)
     equity = results["equity"]
     console.show_text(
         f"{portfolio} with {strategy}, {metrics.windowStart.date()} to {metrics.windowEnd.date()}, "

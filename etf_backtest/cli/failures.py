@@ -35,12 +35,13 @@ def explain(error: BaseException) -> Failure:
 
 def _explain_prisma(error: BaseException) -> Failure | None:
     """Errors of the generated client, which is not imported unless a command used it."""
-    models = sys.modules.get("etf_backtest.database.models")
-    if models is None or not isinstance(error, models.PrismaError):
+    if "etf_backtest.database.connection" not in sys.modules:
         return None
-    if isinstance(error, models.TableNotFoundError):
+    from etf_backtest.database.models import PrismaError, TableNotFoundError
+
+    if isinstance(error, TableNotFoundError):
         return Failure("the database has no tables of ours yet", NOT_MIGRATED, 1)
-    return Failure(str(error), None, 1)
+    return Failure(str(error), None, 1) if isinstance(error, PrismaError) else None
 
 
 def _explain_asyncpg(error: BaseException) -> Failure | None:

@@ -3,6 +3,8 @@
 Nothing outside `etf_backtest.database` imports the generated client itself.
 """
 
+from collections.abc import Mapping
+
 from etf_backtest.database.client import Json
 from etf_backtest.database.client.enums import BacktestStatus, StrategyType, SubscriptionTier
 from etf_backtest.database.client.errors import PrismaError, TableNotFoundError
@@ -20,9 +22,10 @@ from etf_backtest.database.client.types import (
     BacktestWhereInput,
     ETFInfoCreateWithoutRelationsInput,
     ETFInfoWhereInput,
-    PerformanceMetricsCreateWithoutRelationsInput,
+    PerformanceMetricsCreateInput,
     StrategyCreateWithoutRelationsInput,
 )
+from etf_backtest.typing import JsonValue
 
 __all__ = [
     "Backtest",
@@ -34,7 +37,7 @@ __all__ = [
     "Json",
     "MarketData",
     "PerformanceMetrics",
-    "PerformanceMetricsCreateWithoutRelationsInput",
+    "PerformanceMetricsCreateInput",
     "Portfolio",
     "PortfolioHolding",
     "PrismaError",
@@ -44,4 +47,10 @@ __all__ = [
     "SubscriptionTier",
     "TableNotFoundError",
     "User",
+    "to_json",
 ]
+
+
+def to_json(data: Mapping[str, JsonValue]) -> Json:
+    """A JSONB value for the client, from any mapping that is JSON."""
+    return Json(data)  # type: ignore[arg-type]  # its type names dict and list, not their kinds

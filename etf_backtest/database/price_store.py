@@ -77,8 +77,9 @@ ORDER BY symbol, date
 """
 
 _COVERAGE = """
-SELECT symbol, min(date), max(date), count(*), count(close), count(adjusted_close),
-       array_agg(DISTINCT source ORDER BY source)
+SELECT symbol, min(date) AS first, max(date) AS last, count(*) AS sessions,
+       count(close) AS closes, count(adjusted_close) AS adjusted_closes,
+       array_agg(DISTINCT source ORDER BY source) AS sources
 FROM market_data
 GROUP BY symbol
 ORDER BY symbol
@@ -163,10 +164,9 @@ async def load_series(
     """
     async with _connection(url) as connection:
         rows = await connection.fetch(_SERIES, list(symbols), until)
-    by_symbol: dict[str, list[tuple[dt.date, float, float, float, float]]] = {}
-    for symbol, date, *values in rows:
-        numbers = (float("nan") if value is None else value for value in values)
-        by_symbol.setdefault(symbol, []).append((date, *numbers))  # type: ignore[arg-type]  # four numbers, as _SERIES says
+    by_symbol: dict[str, list[asyncpg.Record]] = {}
+    for row in rows:
+        by_symbol.setdefault(row["symbol"], []).append(row)
     return {symbol: _series(symbol, series) for symbol, series in by_symbol.items()}
 
 
@@ -174,7 +174,7 @@ async def coverage(url: DatabaseUrl) -> tuple[Coverage, ...]:
     """What is stored, by symbol."""
     async with _connection(url) as connection:
         rows = await connection.fetch(_COVERAGE)
-    return tuple(Coverage(*row[:6], tuple(row[6])) for row in rows)
+    return tuple(Coverage(**{**row, "sources": tuple(row["sources"])}) for row in rows)
 
 
 def _connection(url: DatabaseUrl) -> _Connection:
@@ -215,8 +215,9 @@ def _rounded(value: Decimal | None, scale: int) -> Decimal | None:
     return None if value is None else rounded(value, scale=scale)
 
 
-def _series(symbol: str, rows: list[tuple[dt.date, float, float, float, float]]) -> StoredSeries:
-    dates, *columns = zip(*rows, strict=True)
+def _series(symbol: str, rows: Sequence[asyncpg.Record]) -> StoredSeries:
+    _symbols, dates, *columns = zip(*rows, strict=True)
+    # None becomes NaN
     arrays = [np.array(column, dtype=np.float64) for column in columns]
     days = np.array(dates, dtype="datetime64[D]")
     for array in (days, *arrays):

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from etf_backtest import __version__
-from etf_backtest.database.models import Json
+from etf_backtest.database.models import BacktestStatus, to_json
 from etf_backtest.errors import BacktestFailedError, EtfBacktestError, NotFoundError
 from etf_backtest.services.accounts import local_user
 from etf_backtest.services.metrics_row import metrics_row
@@ -20,12 +20,7 @@ from etf_backtest.strategies import build_strategy
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
-    from etf_backtest.database.models import (
-        Backtest,
-        BacktestStatus,
-        BacktestWhereInput,
-        Portfolio,
-    )
+    from etf_backtest.database.models import Backtest, BacktestWhereInput, Portfolio
     from etf_backtest.database.models import Strategy as StrategyRow
     from etf_backtest.market import MissingPolicy, PricePanel
     from etf_backtest.simulation import SimulationResult
@@ -135,7 +130,7 @@ async def run_backtest(
             "endDate": _midnight(end or window[1]),
             "initialCapital": capital,
             "benchmarkSymbol": request.benchmark,
-            "options": Json({**request.rules.to_dict(), "risk_free": risk_free}),
+            "options": to_json({**request.rules.to_dict(), "risk_free": risk_free}),
         }
     )
     return await _run(db, row.id, request, panel, window)
@@ -152,7 +147,7 @@ async def _run(
     await db.backtest.update(
         where={"id": backtest_id},
         data={
-            "status": "running",
+            "status": BacktestStatus.running,
             "engineVersion": __version__,
             "conventionsVersion": CONVENTIONS_VERSION,
         },
@@ -184,7 +179,7 @@ async def _complete(db: Database, backtest_id: str, result: SimulationResult) ->
         await transaction.performancemetrics.create(data=metrics)
         row = await transaction.backtest.update(
             where={"id": backtest_id},
-            data={"status": "completed", "results": Json(results)},
+            data={"status": BacktestStatus.completed, "results": to_json(results)},
             include={"metrics": True, "portfolio": True, "strategy": True},
         )
     if row is None:
@@ -194,18 +189,18 @@ async def _complete(db: Database, backtest_id: str, result: SimulationResult) ->
 
 async def _fail(db: Database, backtest_id: str, reason: str) -> None:
     await db.backtest.update(
-        where={"id": backtest_id}, data={"status": "failed", "errorMessage": reason}
+        where={"id": backtest_id}, data={"status": BacktestStatus.failed, "errorMessage": reason}
     )
 
 
 async def list_backtests(
-    db: Database, *, status: BacktestStatus | None = None, limit: int = 50
+    db: Database, *, status: str | None = None, limit: int = 50
 ) -> list[Backtest]:
-    """The local user's backtests with their metrics, newest first."""
+    """The local user's backtests with their metrics, newest first; of one status where given."""
     user = await local_user(db)
     where: BacktestWhereInput = {"userId": user.id}
     if status is not None:
-        where["status"] = status
+        where["status"] = BacktestStatus(status)
     return await db.backtest.find_many(
         where=where,
         take=limit,

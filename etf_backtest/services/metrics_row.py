@@ -10,7 +10,7 @@ from etf_backtest.database.decimals import to_column
 from etf_backtest.metrics import METRIC_NAMES
 
 if TYPE_CHECKING:
-    from etf_backtest.database.models import PerformanceMetricsCreateWithoutRelationsInput
+    from etf_backtest.database.models import PerformanceMetricsCreateInput
     from etf_backtest.simulation import SimulationResult
 
 PRECISION, SCALE = 10, 6
@@ -19,7 +19,7 @@ LIMIT = Decimal(10) ** (PRECISION - SCALE)
 
 def metrics_row(
     backtest_id: str, result: SimulationResult
-) -> tuple[PerformanceMetricsCreateWithoutRelationsInput, tuple[str, ...]]:
+) -> tuple[PerformanceMetricsCreateInput, tuple[str, ...]]:
     """The row of a result, and a warning for each metric that does not fit its column.
 
     Such a metric is null in the row and whole in the results: it is never clipped.

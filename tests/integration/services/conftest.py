@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import pytest
 from pydantic import SecretStr
 
 from etf_backtest.database.connection import Database, connect
-from etf_backtest.database.models import Json
+from etf_backtest.database.models import StrategyType, to_json
 from etf_backtest.database.price_store import store_bars
 from etf_backtest.market.bar import Bar
 from etf_backtest.settings import Settings
@@ -37,12 +36,12 @@ async def db(settings: Settings) -> AsyncIterator[Database]:
     async with connect(settings) as database:
         await database.strategy.create_many(
             [
-                {"name": "buy-and-hold", "type": "buy_and_hold", "isSystem": True},
+                {"name": "buy-and-hold", "type": StrategyType.buy_and_hold, "isSystem": True},
                 {
                     "name": "momentum",
-                    "type": "momentum",
+                    "type": StrategyType.momentum,
                     "isSystem": True,
-                    "parameters": Json({"look_back": 3, "skip": 0, "top_n": 1}),
+                    "parameters": to_json({"look_back": 3, "skip": 0, "top_n": 1}),
                 },
             ]
         )
@@ -54,7 +53,7 @@ def add_prices(db: Database) -> AddPrices:
     """Store adjusted closes of one symbol on consecutive weekdays from 2024-01-01."""
 
     async def add(symbol: str, prices: list[str]) -> None:
-        days = np.busday_offset("2024-01-01", np.arange(len(prices))).astype(dt.date)
+        days = [day.date() for day in pd.bdate_range("2024-01-01", periods=len(prices))]
         bars = [
             Bar(symbol, day, adjusted_close=Decimal(price))
             for day, price in zip(days, prices, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,8 @@ async def test_a_completed_backtest_keeps_results_metrics_and_times(
     assert metrics.annualizedReturn is None  # two days are less than a year
     assert metrics.sessions == 3
     assert metrics.windowStart.date() == dt.date(2024, 1, 1)
-    assert any("annualized_return" in warning for warning in row.results["warnings"])
+    warnings: Any = row.results["warnings"]
+    assert any("annualized_return" in warning for warning in warnings)
 
 
 async def test_the_service_gives_what_the_pure_simulation_gives(
@@ -155,8 +157,7 @@ async def test_a_metric_that_does_not_fit_its_column_is_null_and_named(
     metrics = run.backtest.metrics
     assert metrics is not None
     assert metrics.totalReturn is None
-    results = run.backtest.results
-    assert results is not None
+    results: Any = run.backtest.results
     assert results["metrics"]["total_return"] == pytest.approx(19999)
     assert any("total_return is" in w and "does not fit" in w for w in results["warnings"])
 
@@ -183,13 +184,13 @@ async def test_what_is_asked_for_is_checked_before_a_row_is_written(
 ) -> None:
     await make_portfolio(db)
     await add_prices("AAA", ["100", "120", "110"])
-    for arguments, error, message in [
-        ({"portfolio": "q", "strategy": "momentum"}, NotFoundError, "no portfolio 'q'"),
-        ({"portfolio": "p", "strategy": "momentun"}, NotFoundError, "did you mean momentum"),
-        ({"portfolio": "p", "strategy": "buy-and-hold"}, NoPricesError, "BBB: no prices"),
+    for portfolio, strategy, error, message in [
+        ("q", "momentum", NotFoundError, "no portfolio 'q'"),
+        ("p", "momentun", NotFoundError, "did you mean momentum"),
+        ("p", "buy-and-hold", NoPricesError, "BBB: no prices"),
     ]:
         with pytest.raises(error, match=message):
-            await run_backtest(db, **arguments)
+            await run_backtest(db, portfolio=portfolio, strategy=strategy)
     await add_prices("BBB", ["100", "120", "110"])
     with pytest.raises(NoPricesError, match="CCC: no prices"):
         await run_backtest(db, portfolio="p", strategy="buy-and-hold", benchmark="ccc")

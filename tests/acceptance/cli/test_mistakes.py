@@ -1,0 +1,145 @@
+"""The mistakes people make: one clear line with a remedy, 2 for usage, 1 for failure."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.cli.conftest import RunCli, run_command
+
+
+def error_line(err: str) -> str:
+    """The one line that says what went wrong."""
+    lines = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, err
+    assert "Traceback" not in err
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["portfolio", "create", "p", "SPY"], "expected SYMBOL=FRACTION"),
+        (["portfolio", "create", "p", "SPY=much"], "'much' is not a number"),
+        (["portfolio", "create", "p", "SPY=0.5", "spy=0.5"], "SPY is given twice"),
+        (["portfolio", "create", "p"], "Missing argument"),
+        (["backtest", "run", "-p", "x"], "Missing option"),
+        (["backtest", "run", "-p", "x", "-s", "y", "--from", "1.2.2015"], "is not a date like"),
+        (
+            ["backtest", "run", "-p", "x", "-s", "y", "--from", "2016-01-01", "--to", "2015-01-01"],
+            "2015-01-01 is not after",
+        ),
+        (["backtest", "run", "-p", "x", "-s", "y", "--capital", "lots"], "is not an amount"),
+        (["backtest", "run", "-p", "x", "-s", "y", "--rebalance", "hourly"], "hourly"),
+        (["backtest", "run", "-p", "x", "-s", "y", "--missing", "zero"], "error, common or ffill"),
+        (["prices", "import"], "give a file or --sample"),
+        (["backtset", "run"], "No such command"),
+        (["migrate", "resolve"], "give --applied NAME or --rolled-back NAME"),
+    ],
+)
+def test_wrong_usage_is_2_before_any_database_is_touched(
+    arguments: list[str], message: str, user_home: Path
+) -> None:
+    ran = run_command(*arguments, code=2)
+    assert message in " ".join(ran.err.replace("│", " ").split())
+    assert ran.out == ""
+    assert not list(user_home.iterdir())
+
+
+def test_failures_are_one_line_with_a_remedy(cli: RunCli, user_home: Path) -> None:
+    cli("portfolio", "create", "savings", "SPY=0.6", "AGG=0.4")
+    for arguments, message in [
+        (
+            ["portfolio", "show", "saving"],
+            "there is no portfolio 'saving' -> did you mean savings?",
+        ),
+        (["portfolio", "create", "savings", "SPY=1"], "already -> choose another name"),
+        (["portfolio", "create", "big", "SPY=60", "AGG=40"], "60 % is 0.6"),
+        (["portfolio", "create", "big", "SPY=0.6", "AGG=0.5"], "sum to 1.1"),
+        (["portfolio", "create", "big", "SPY=0.33333"], "at most four decimals"),
+        (["portfolio", "create", "big", "SPY=1", "--capital", "-5"], "the capital is -5"),
+        (["strategy", "show", "momentum"], "there is no strategy 'momentum'"),
+        (["etf", "show", "SPY"], "there is no ETF 'SPY'"),
+        (["backtest", "show", "1234"], "there is no backtest '1234'"),
+        (["prices", "import", "nowhere.csv"], "nowhere.csv: cannot be read: No such file"),
+    ]:
+        line = error_line(cli(*arguments, code=1).err)
+        assert message in line
+        assert " -> " in line or "cannot be read" in line
+
+
+def test_currency_is_checked_by_the_database_and_said_in_words(cli: RunCli) -> None:
+    ran = cli("portfolio", "create", "p", "SPY=1", "--currency", "usd", code=1)
+    assert "portfolios_currency_iso" in error_line(ran.err)
+
+
+def test_a_backtest_without_prices_names_symbol_and_remedy(cli: RunCli) -> None:
+    cli("seed")
+    cli("portfolio", "create", "p", "SPY=1")
+    ran = cli("backtest", "run", "-p", "p", "-s", "buy-and-hold", code=1)
+    assert "SPY: no prices are stored -> import its prices" in error_line(ran.err)
+
+
+def test_without_tables_the_command_that_makes_them_is_named(
+    cli: RunCli, empty_database: str
+) -> None:
+    for arguments in (["portfolio", "list"], ["prices", "list"], ["prices", "import", "--sample"]):
+        ran = cli(*arguments, code=1, url=empty_database)
+        assert "create the tables with: etf-backtest migrate deploy" in error_line(ran.err)
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password(user_home: Path) -> None:
+    url = "postgresql://someone:hunter2@127.0.0.1:1/nothing"
+    start = time.monotonic()
+    ran = run_command("portfolio", "list", code=1, url=url)
+    assert "127.0.0.1" in error_line(ran.err)
+    assert "hunter2" not in ran.err + ran.out
+    assert time.monotonic() - start < 10
+    (user_home / ".env").write_text("DATABASE_URL=mysql://someone:hunter2@host/db\n")
+    ran = run_command("portfolio", "list", code=2)
+    assert "must start with postgresql://" in error_line(ran.err)
+    assert "hunter2" not in ran.err + ran.out
+
+
+def test_debug_shows_the_traceback_anywhere_on_the_line(cli: RunCli) -> None:
+    for arguments in (["--debug", "etf", "show", "X"], ["etf", "show", "X", "--debug"]):
+        assert "Traceback" in cli(*arguments, code=1).err
+
+
+def test_log_queries_shows_the_sql_on_stderr(cli: RunCli) -> None:
+    ran = cli("etf", "list", "--json", "--log-queries")
+    assert 'FROM "public"."etf_info"' in ran.err
+    assert ran.data == []
+
+
+def test_destructive_commands_ask_or_need_yes(cli: RunCli) -> None:
+    cli("portfolio", "create", "kept", "SPY=1")
+    for arguments in (
+        ["migrate", "reset"],
+        ["db", "push", "--force-reset"],
+        ["db", "pull", "--write"],
+    ):
+        assert "repeat it with --yes" in error_line(cli(*arguments, code=2).err)
+    assert [p["name"] for p in cli("portfolio", "list", "--json").data] == ["kept"]
+
+
+def test_reading_only_the_beginning_of_the_output_is_no_error(
+    cli: RunCli, database_url: str
+) -> None:
+    import os
+    import subprocess
+    import sys
+
+    cli("seed")
+    done = subprocess.run(
+        f"{sys.executable} -m etf_backtest etf list --json | head -1",
+        shell=True,
+        env={**os.environ, "DATABASE_URL": database_url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[\n"
+    assert done.stderr == ""
