@@ -20,5 +20,10 @@ def to_column(value: float, *, precision: int, scale: int) -> Decimal | None:
     precision, scale : int
         Digits in all and digits after the point, as in schema.prisma.
     """
-    decimal = rounded(Decimal(repr(value)), scale=scale)
-    return decimal if abs(decimal) < Decimal(10) ** (precision - scale) else None
+    limit = Decimal(10) ** (precision - scale)
+    exact = Decimal(repr(value))
+    # first, because more digits than a decimal context holds cannot be rounded
+    if abs(exact) >= limit:
+        return None
+    decimal = rounded(exact, scale=scale)
+    return decimal if abs(decimal) < limit else None
