@@ -57,4 +57,4 @@ def test_the_password_is_in_no_message_and_no_repr(user_home: Path) -> None:
 def test_settings_are_frozen(user_home: Path) -> None:
     settings = load_settings({}, directory=user_home)
     with pytest.raises(ValueError, match="frozen"):
-        settings.data_dir = Path("/elsewhere")
+        settings.data_dir = Path("/elsewhere")  # type: ignore[misc]  # that it is refused is the test
