@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +19,7 @@ from etf_backtest.errors import ClusterVersionError, EmbeddedServerError
 USER: Final = "etf_backtest"
 DATABASE: Final = "etf_backtest"
 DRAFT_PREFIX: Final = "new-cluster-"
+LEFTOVER_SECONDS: Final = 10.0
 
 # Nothing of the caller's environment: PGPORT or LD_PRELOAD of a shell must not reach a server that
 # outlives it, and DATABASE_URL must not be readable in another user's /proc.
@@ -55,7 +57,7 @@ def check_version(cluster: Path) -> None:
         It is no cluster.
     """
     try:
-        found = (cluster / "PG_VERSION").read_text("ascii").strip()
+        found = (cluster / "PG_VERSION").read_text("utf-8").strip()
     except FileNotFoundError:
         raise EmbeddedServerError(
             f"{cluster} is there, but it is not a PostgreSQL cluster",
@@ -77,7 +79,7 @@ def initialise(
         A program failed; nothing of the new cluster is left.
     """
     for leftover in cluster.parent.glob(f"{DRAFT_PREFIX}*"):
-        shutil.rmtree(leftover)  # of a process that was killed
+        _remove_leftover(leftover)
     password = folder.new_password()
     draft = Path(tempfile.mkdtemp(prefix=DRAFT_PREFIX, dir=cluster.parent))
     try:
@@ -107,6 +109,14 @@ def initialise(
         data.rename(cluster)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _remove_leftover(draft: Path) -> None:
+    """Remove what a killed process left; its initdb may still run, and ends when its files go."""
+    deadline = time.monotonic() + LEFTOVER_SECONDS
+    while draft.exists() and time.monotonic() < deadline:
+        shutil.rmtree(draft, ignore_errors=True)
+        time.sleep(0.01)
 
 
 def _run(

@@ -5,10 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
-import secrets
 import signal
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,35 +14,25 @@ from typing import Final, Literal
 
 from etf_backtest.database.postgres.initialise import (
     DATABASE,
-    ENVIRONMENT,
     USER,
     check_version,
     initialise,
 )
 from etf_backtest.database.postgres.installation import MAJOR, Installation
+from etf_backtest.database.postgres.launch import HOST, launch, settle, socket_fits
 from etf_backtest.database.postgres.postmaster import Postmaster, is_alive
 from etf_backtest.database.postgres.server_folder import (
     SYSTEM_DIRECTORY,
     ServerFolder,
     place_cluster,
 )
-from etf_backtest.database.postgres.server_log import LogMark, reason
 from etf_backtest.database.postgres.server_user import ServerUser
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import EmbeddedServerError
 from etf_backtest.settings import Settings
 
-HOST: Final = "127.0.0.1"
-PORTS: Final = range(20_000, 32_000)
-"""Below the range that Linux gives to outgoing connections."""
-SOCKET_PATH_BYTES: Final = 107
-START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 60.0
 _POLL: Final = 0.01
-_PORT_TRIES: Final = 5
-
-# The shell leaves at once, so that the server is nobody's child who would have to wait for it.
-_DETACH: Final = '"$0" "$@" >&2 & echo $!'
 
 State = Literal["absent", "stopped", "starting", "ready", "stopping", "standby"]
 
@@ -146,7 +133,7 @@ def status(settings: Settings) -> ServerStatus:
             folder.log_directory,
             pid=running.pid,
             port=running.port,
-            socket_directory=cluster if _socket_fits(cluster, running.port) else None,
+            socket_directory=cluster if socket_fits(cluster, running.port) else None,
             started=running.started,
             url=_url(folder, running.port) if running.state == "ready" else None,
         )
@@ -154,102 +141,20 @@ def status(settings: Settings) -> ServerStatus:
 
 def _start_alone(folder: ServerFolder, settings: Settings, system_directory: Path) -> Server:
     """Start the server while no other process can."""
-    running = _settle(folder)
+    running = settle(folder)
     if running is not None:
         return _server(folder, running)
     user = ServerUser.choose(folder.cluster)
-    installation = Installation.find().for_user(user, system_directory)
     cluster = place_cluster(folder, settings, user, system_directory)
+    installation = Installation.find().for_user(user, system_directory)
     fresh = not cluster.exists()
     if fresh:
         initialise(folder, cluster, installation, user)
     check_version(cluster)
     folder.password()  # if it is gone, say so before a server runs that nobody can use
-    running = _launch(folder, cluster, installation, user)
+    running = launch(folder, cluster, installation, user)
     folder.write("port", str(running.port))
     return _server(folder, running, started=True, initialised=fresh)
-
-
-def _settle(folder: ServerFolder) -> Postmaster | None:
-    """Wait for a server that another process is starting or stopping; None when there is none."""
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        running = Postmaster.find(folder.cluster)
-        if running is None or running.state == "ready":
-            return running
-        if time.monotonic() > deadline:
-            raise EmbeddedServerError(
-                f"the database server (process {running.pid}) has been {running.state} "
-                f"for {START_SECONDS:.0f} seconds",
-                folder=folder.path,
-                remedy=f"look into {folder.log_directory}",
-            )
-        time.sleep(_POLL)
-
-
-def _launch(
-    folder: ServerFolder, cluster: Path, installation: Installation, user: ServerUser
-) -> Postmaster:
-    """Start the process and wait until it takes connections."""
-    log = ""
-    for attempt in range(_PORT_TRIES):
-        port = _choose_port(folder.last_port() if attempt == 0 else None)
-        mark = LogMark.set(folder)
-        pid = _spawn(folder, cluster, installation, user, port)
-        running = _await_ready(folder, cluster, pid)
-        if running is not None:
-            return running
-        log = mark.since()
-        # somebody took the port after we had looked
-        if "Address already in use" not in log and "could not create any TCP/IP sockets" not in log:
-            break
-    raise EmbeddedServerError(
-        f"the database server does not start: {reason(log)}",
-        folder=folder.path,
-        log=log,
-        remedy=f"see {folder.startup_log} and {folder.log_directory}",
-    )
-
-
-def _spawn(
-    folder: ServerFolder, cluster: Path, installation: Installation, user: ServerUser, port: int
-) -> int:
-    socket_directory = str(cluster) if _socket_fits(cluster, port) else ""
-    program = str(installation.program("postgres"))
-    options = ["-D", str(cluster), "-p", str(port), "-k", socket_directory]
-    descriptor = os.open(folder.startup_log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        shell = subprocess.run(  # noqa: S603 - the wheel's own program
-            ["/bin/sh", "-c", _DETACH, program, *options],
-            cwd="/",
-            env=ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=descriptor,
-            start_new_session=True,  # Ctrl-C in the terminal is not meant for the server
-            check=True,
-            **user.process_arguments(),
-        )
-    finally:
-        os.close(descriptor)
-    return int(shell.stdout)
-
-
-def _await_ready(folder: ServerFolder, cluster: Path, pid: int) -> Postmaster | None:
-    """The server when it is ready, None when it has ended."""
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        running = Postmaster.find(cluster)
-        if running is not None and running.pid == pid and running.state == "ready":
-            return running
-        if not is_alive(pid):
-            return None
-        time.sleep(_POLL)
-    raise EmbeddedServerError(
-        f"the database server is not ready after {START_SECONDS:.0f} seconds",
-        folder=folder.path,
-        remedy=f"it may still be recovering from a crash: see {folder.log_directory}, try again",
-    )
 
 
 def _await_end(folder: ServerFolder, pid: int) -> None:
@@ -262,30 +167,6 @@ def _await_end(folder: ServerFolder, pid: int) -> None:
                 remedy=f"see {folder.log_directory}",
             )
         time.sleep(_POLL)
-
-
-def _choose_port(wanted: int | None) -> int:
-    """The wanted port, or another that nobody listens on."""
-    if wanted is not None and _is_free(wanted):
-        return wanted
-    while not _is_free(port := secrets.choice(PORTS)):
-        pass
-    return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # as PostgreSQL does: connections that have just been closed do not count
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _socket_fits(cluster: Path, port: int) -> bool:
-    return len(os.fsencode(cluster / f".s.PGSQL.{port}")) <= SOCKET_PATH_BYTES
 
 
 def _url(folder: ServerFolder, port: int) -> DatabaseUrl:

@@ -12,6 +12,7 @@ postgres/
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -77,9 +78,7 @@ class ServerFolder:
         """
         missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
         for path in reversed(missing):
-            with contextlib.suppress(FileExistsError):  # another process was faster
-                path.mkdir(mode=0o700)
-                path.chmod(0o711 if shared else 0o700)
+            _make_folder(path, 0o711 if shared else 0o700)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -140,6 +139,22 @@ class ServerFolder:
             raise
 
 
+def _make_folder(path: Path, mode: int) -> None:
+    """Create a folder that has its mode, whatever the umask, from the moment it is seen."""
+    try:
+        draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    except OSError as error:
+        error.filename = str(path)  # the name that means something to who reads the message
+        raise
+    draft.chmod(mode)
+    try:
+        draft.rename(path)
+    except OSError as error:
+        draft.rmdir()
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):  # another process was faster
+            raise
+
+
 def place_cluster(
     folder: ServerFolder,
     settings: Settings,
@@ -176,8 +191,7 @@ def place_cluster(
         (home := system_directory / secrets.token_hex(8), 0o711),
     ):
         if not path.exists():
-            path.mkdir(mode=0o700)
-            path.chmod(mode)
+            _make_folder(path, mode)
     (home / "origin").write_text(f"{folder.path}\n", "utf-8")
     folder.write("location", str(home))
     return home / "cluster"

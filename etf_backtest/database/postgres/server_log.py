@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,7 @@ from etf_backtest.database.postgres.server_folder import ServerFolder
 
 _REASON: Final = re.compile(r"\b(?:FATAL|PANIC|ERROR|error|fatal): +(.*)")
 _TAIL: Final = 30
+COLLECTOR_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,23 @@ class LogMark:
         """Remember where the logs end now; the startup log begins anew."""
         return cls(folder, {path: path.stat().st_size for path in _files(folder)})
 
+    def since_with_reason(self) -> str:
+        """The last lines after the mark, once they say why the server has ended.
+
+        The log collector is a process of its own and writes a little later.
+        """
+        deadline = time.monotonic() + COLLECTOR_SECONDS
+        while not _REASON.search(text := self.since()) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return text
+
     def since(self) -> str:
         """The last lines that were written after the mark."""
         text = ""
         for path in _files(self.folder):
             with path.open("rb") as file:
-                file.seek(self.sizes.get(path, 0))
+                mark = self.sizes.get(path, 0)
+                file.seek(mark if mark <= path.stat().st_size else 0)  # emptied on its day
                 text += file.read().decode("utf-8", "replace")
         if self.folder.startup_log.exists():
             text = self.folder.startup_log.read_text("utf-8", "replace") + text
