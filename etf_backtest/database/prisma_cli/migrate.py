@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 from pathlib import Path
 from typing import Final, Literal
@@ -19,6 +20,8 @@ NOT_EMPTY: Final = 2
 """Exit code of a diff with differences."""
 
 _EMPTY_DATABASE: Final = "P4001"
+# where the WASM engine, unlike the native one, says which migration an error is of
+_FAILED_NOW: Final = re.compile(r'with migration_name="(?P<name>[^"]+)"')
 _ALL_IS_WELL: Final = "Database schema is up to date!"
 
 
@@ -26,8 +29,21 @@ async def migrate_deploy(
     settings: Settings, url: str, *, directory: Path | None = None, output: Output | None = None
 ) -> int:
     """Apply the migrations that the database has not had; return Prisma's exit code."""
-    prisma = Prisma.on(settings, url, directory=directory, output=output)
-    return (await prisma.run("migrate", "deploy")).exit_code
+    return await deploy(Prisma.on(settings, url, directory=directory, output=output))
+
+
+async def deploy(prisma: Prisma) -> int:
+    """As `migrate_deploy`."""
+    run = await prisma.run("migrate", "deploy")
+    failed = _FAILED_NOW.search(run.stderr)
+    if run.exit_code != 0 and failed is not None:
+        name = failed["name"]
+        prisma.output.say(
+            f"\n{name} failed. PostgreSQL takes a script whole or not at all, unless it says "
+            "COMMIT itself.\n"
+            f"Mend it, then: etf-backtest migrate resolve --rolled-back {name}, and deploy again."
+        )
+    return run.exit_code
 
 
 async def migrate_status(

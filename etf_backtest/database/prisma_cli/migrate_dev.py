@@ -18,7 +18,7 @@ from typing import Final
 
 from etf_backtest.database.prisma_cli.generate import generate
 from etf_backtest.database.prisma_cli.history import read_history
-from etf_backtest.database.prisma_cli.migrate import NOT_EMPTY, describe_problems, diff
+from etf_backtest.database.prisma_cli.migrate import NOT_EMPTY, deploy, describe_problems, diff
 from etf_backtest.database.prisma_cli.output import Output
 from etf_backtest.database.prisma_cli.process import Prisma
 from etf_backtest.errors import MigrationNameError
@@ -123,7 +123,7 @@ async def _catch_up(prisma: Prisma) -> int:
             prisma.output.say(f"{problem}\n")
         return 1
     if history.pending or history.rolled_back:
-        return (await prisma.run("migrate", "deploy")).exit_code
+        return await deploy(prisma)
     return 0
 
 
@@ -134,7 +134,7 @@ async def _write_and_apply(
     where = migration.relative_to(prisma.project.root)
     prisma.output.say(f"Wrote {where}/migration.sql")
     if not apply:
-        prisma.output.say("Edit it where needed, then apply it: etf-backtest migrate dev")
+        prisma.output.say("Edit it where needed, then apply it: etf-backtest migrate deploy")
         return 0
     losses = [line.strip().rstrip(",;") for line in _DESTRUCTIVE.findall(script)]
     if losses and not confirmed:
@@ -144,7 +144,7 @@ async def _write_and_apply(
             + "Read it, edit it where needed, then apply it: etf-backtest migrate deploy"
         )
         return 1
-    return (await prisma.run("migrate", "deploy")).exit_code
+    return await deploy(prisma)
 
 
 def write_migration(migrations: Path, label: str, script: str) -> Path:

@@ -1,0 +1,36 @@
+"""Keeps what a command says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypedDict
+
+from etf_backtest.database.prisma_cli import Output
+
+
+class Arguments(TypedDict):
+    """What every function of prisma_cli takes."""
+
+    directory: Path
+    output: Output
+
+
+class Heard:
+    """An output that remembers; `take()` gives what came since the last time."""
+
+    def __init__(self) -> None:
+        self.everything = ""
+        self._new = ""
+        self.output = Output(stdout=self._hear, stderr=self._hear)
+
+    def _hear(self, text: str) -> None:
+        self.everything += text
+        self._new += text
+
+    def take(self) -> str:
+        new, self._new = self._new, ""
+        return new
+
+    def on(self, project: Path) -> Arguments:
+        """The arguments that make a command work on `project` and speak to us."""
+        return Arguments(directory=project, output=self.output)
