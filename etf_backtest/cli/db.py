@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,7 @@ import typer
 
 from etf_backtest.cli import console
 from etf_backtest.cli.options import JSON, YES, confirm
-from etf_backtest.cli.session import settings, with_url
+from etf_backtest.cli.session import run, settings, with_url
 
 if TYPE_CHECKING:
     from etf_backtest.database.url import DatabaseUrl
@@ -37,7 +36,7 @@ def up() -> None:
 
     where = settings()
     _is_embedded(where)
-    console.show_line(str(asyncio.run(ensure_database(where))))
+    console.show_line(str(run(ensure_database(where))))
 
 
 @app.command()
@@ -85,7 +84,7 @@ def _embedded_facts(where: Settings) -> dict[str, object]:
 def _own_facts(where: Settings) -> dict[str, object]:
     from etf_backtest.database.postgres import check_database
 
-    url = asyncio.run(check_database(where))
+    url = run(check_database(where))
     return {
         "server": f"DATABASE_URL ({where.database_url_source})",
         "state": "ready",
@@ -126,7 +125,7 @@ def push(
     """Make the tables what schema.prisma says, without a migration (no CHECKs, no triggers)."""
     from etf_backtest.database.prisma_cli import db_push
 
-    async def run(url: DatabaseUrl) -> int:
+    async def push_to(url: DatabaseUrl) -> int:
         if force_reset:
             confirm(f"drop all tables and rows of {url}?", yes=yes)
         elif accept_data_loss:
@@ -140,7 +139,7 @@ def push(
             generate_client=not skip_generate,
         )
 
-    raise typer.Exit(with_url(run))
+    raise typer.Exit(with_url(push_to))
 
 
 @app.command()
@@ -163,4 +162,4 @@ def validate() -> None:
     """Check prisma/schema.prisma."""
     from etf_backtest.database.prisma_cli import validate as run_validate
 
-    raise typer.Exit(asyncio.run(run_validate(settings())))
+    raise typer.Exit(run(run_validate(settings())))

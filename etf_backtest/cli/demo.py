@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import typer
 
 from etf_backtest.cli import backtest_view, console
-from etf_backtest.cli.session import flags, settings
+from etf_backtest.cli.session import flags, run, settings
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
@@ -27,8 +26,7 @@ def demo() -> None:
 
     It can be run again: what is there already is used, and two more backtests are stored.
     """
-    code = asyncio.run(_demo(settings()))
-    raise typer.Exit(code)
+    raise typer.Exit(run(_demo(settings())))
 
 
 async def _demo(where: Settings) -> int:
@@ -62,11 +60,11 @@ async def _demo(where: Settings) -> int:
         await _ensure_portfolio(db)
         console.narrate(f"5. backtests: {CAPITAL:,} in 60 % MTUM and 40 % USMV, beside {BENCHMARK}")
         for strategy in STRATEGIES:
-            run = await run_backtest(
+            done = await run_backtest(
                 db, portfolio=PORTFOLIO, strategy=strategy, benchmark=BENCHMARK, name=strategy
             )
             console.narrate("")
-            backtest_view.show(run.backtest, json=False)
+            backtest_view.show(done.backtest, json=False)
     console.narrate("")
     console.narrate("stored; see etf-backtest backtest list, or browse it: etf-backtest studio")
     return 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
+
+from etf_backtest.cli.session import run, settings
 
 
 def generate() -> None:
     """Generate the typed Python client from prisma/schema.prisma."""
-    from etf_backtest.cli.session import settings
     from etf_backtest.database.prisma_cli import generate as run_generate
 
-    raise typer.Exit(asyncio.run(run_generate(settings())))
+    raise typer.Exit(run(run_generate(settings())))
