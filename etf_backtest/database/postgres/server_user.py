@@ -62,8 +62,15 @@ class ServerUser:
 
     def take(self, path: Path) -> None:
         """Make this user the owner of a file or folder that we made for them."""
-        if self.is_other:
+        if not self.is_other:
+            return
+        try:
             os.chown(path, self.uid, self.gid)
+        except PermissionError as error:  # root of a container that has no such rights
+            raise EmbeddedServerError(
+                f"PostgreSQL does not run as root, and root may not act for {self.name} here",
+                remedy="use another user, or set DATABASE_URL to a server of your own",
+            ) from error
 
     def reaches(self, path: Path) -> bool:
         """Whether this user may enter `path` and every folder above it."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 PREAMBLE = """
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from etf_backtest.database import postgres
 from etf_backtest.settings import Settings
@@ -17,11 +19,18 @@ settings = Settings(data_dir=data_dir, cache_dir=data_dir.parent / "cache")
 
 
 def launch(
-    code: str, data_dir: Path, *arguments: str | Path, new_session: bool = False
+    code: str,
+    data_dir: Path,
+    *arguments: str | Path,
+    new_session: bool = False,
+    by: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
-    """Begin to run `code` after the preamble; both outputs are pipes."""
+    """Begin to run `code` after the preamble; both outputs are pipes.
+
+    `by` is a command that runs another, such as setpriv.
+    """
     return subprocess.Popen(
-        [sys.executable, "-c", PREAMBLE + code, data_dir, *arguments],
+        [*by, sys.executable, "-c", PREAMBLE + code, data_dir, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -29,9 +38,9 @@ def launch(
     )
 
 
-def run(code: str, data_dir: Path, *arguments: str | Path) -> str:
+def run(code: str, data_dir: Path, *arguments: str | Path, by: Sequence[str] = ()) -> str:
     """Run `code` after the preamble, and give what it printed."""
-    process = launch(code, data_dir, *arguments)
+    process = launch(code, data_dir, *arguments, by=by)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     return output.strip()

@@ -200,3 +200,23 @@ def test_programs_out_of_reach_are_copied_once(
     postgres.start(settings, system_directory=system_directory)
     assert list(system_directory.iterdir()) == copies
     assert copies[0].stat().st_mtime_ns == made
+
+
+@as_root
+def test_a_root_without_the_rights_of_root_is_told_what_to_do(new_settings: Settings) -> None:
+    """As in some containers."""
+    code = """
+from etf_backtest.errors import EmbeddedServerError
+try:
+    postgres.start(settings)
+except EmbeddedServerError as error:
+    print(error)
+"""
+    output = run(
+        code,
+        new_settings.data_dir,
+        by=["setpriv", "--bounding-set", "-chown,-setuid,-setgid"],
+    )
+    assert "root may not act for" in output
+    assert "DATABASE_URL" in output
+    assert not list((new_settings.data_dir / "postgres").glob("new-cluster-*"))
