@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"numpy", "pandas", "pydantic", "asyncpg", "prisma", "etf_backtest.settings"}
+# not pydantic: Typer itself converts the arguments of subcommands with it
+HEAVY = {"numpy", "pandas", "asyncpg", "prisma", "etf_backtest.settings"}
 PROBE = """
 import sys
 from etf_backtest.cli import main
