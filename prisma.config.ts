@@ -65,13 +65,10 @@ class SchemaAdapter extends PrismaPg {
   override async connectToShadowDb(): Promise<any> {
     const real: any = await this.connect()
     const database = `prisma_migrate_shadow_db_${crypto.randomUUID()}`
-    const drop = async () => {
-      try {
-        await real.executeScript(`DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`)
-      } finally {
-        await real.dispose()
-      }
-    }
+    let dropped: Promise<void> | undefined
+    const drop = () => (dropped ??= real
+      .executeScript(`DROP DATABASE IF EXISTS "${database}" WITH (FORCE)`)
+      .finally(() => real.dispose()))
     try {
       // template0: nothing that somebody put into template1 can differ from the migrations
       await real.client.query(`CREATE DATABASE "${database}" TEMPLATE template0`)
@@ -86,6 +83,9 @@ class SchemaAdapter extends PrismaPg {
       if (name !== database) throw new Error(`Expected to be in ${database}, not in ${name}`)
       const close = shadow.dispose.bind(shadow)
       shadow.dispose = () => close().finally(drop)
+      // Ctrl-C, too, leaves nothing behind
+      const leave = (_: string, signal: number) => drop().finally(() => process.exit(128 + signal))
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, leave)
       return shadow
     } catch (error) {
       await drop()

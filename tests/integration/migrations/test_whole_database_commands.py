@@ -142,6 +142,30 @@ async def test_nobody_sees_a_password_and_ctrl_c_ends_it(
     await lock.close()
 
 
+async def test_ctrl_c_leaves_no_temporary_database(
+    empty_database: str, project: Path, settings: Settings, heard: Heard
+) -> None:
+    slow = project / "prisma" / "migrations" / "20250127000000_slow" / "migration.sql"
+    slow.parent.mkdir()
+    slow.write_text("SELECT pg_sleep(20);")
+    connection = await asyncpg.connect(empty_database)
+    shadows = "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'prisma_migrate_shadow%'"
+    diff = asyncio.create_task(
+        prisma_cli.migrate_diff(settings, empty_database, **heard.on(project))
+    )
+    for _ in range(1000):
+        if await connection.fetchval(f"{shadows} AND query LIKE '%pg_sleep%'"):
+            break
+        await asyncio.sleep(0.02)
+    diff.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await diff
+    assert await connection.fetchval(shadows) == 0
+    names = [row[0] for row in await connection.fetch("SELECT datname FROM pg_database")]
+    assert not [name for name in names if name.startswith("prisma_migrate_shadow")]
+    await connection.close()
+
+
 def test_nothing_of_prisma_is_set_here() -> None:
     """The tests above run as on a machine that never heard of Prisma."""
     assert not [name for name in os.environ if name.startswith("PRISMA_")]
