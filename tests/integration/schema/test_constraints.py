@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -283,6 +284,20 @@ async def test_no_constraint_is_forgotten_here(connection: Connection) -> None:
         list(TABLES),
     )
     assert tested == {row["name"] for row in constraints}
+
+
+async def test_every_rule_in_sql_is_documented(connection: Connection, repository: Path) -> None:
+    names = await connection.fetch(
+        "SELECT conname FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace AND contype = 'c'"
+        " UNION SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
+        " UNION SELECT indexrelid::regclass::text FROM pg_index"
+        " WHERE indrelid::regclass::text = ANY($1) AND NOT indisprimary",
+        list(TABLES),
+    )
+    text = (repository / "docs" / "database.md").read_text(encoding="utf-8")
+    documented = text + "".join(f"{table}_set_updated_at" for table in TABLES)
+    assert not {name for (name,) in names if name not in documented}
 
 
 async def test_not_null_refuses(connection: Connection) -> None:
