@@ -24,6 +24,7 @@ from etf_backtest.database.postgres.postmaster import Postmaster, is_alive
 from etf_backtest.database.postgres.server_folder import (
     SYSTEM_DIRECTORY,
     ServerFolder,
+    abandoned_clusters,
     place_cluster,
 )
 from etf_backtest.database.postgres.server_user import ServerUser
@@ -90,7 +91,7 @@ def start(settings: Settings, *, system_directory: Path = SYSTEM_DIRECTORY) -> S
         running = Postmaster.find(folder.cluster)
         if running is not None and running.state == "ready":
             return _server(folder, running)
-        folder.make(shared=os.geteuid() == 0)
+        folder.make(ServerUser.choose(folder.cluster))
         with folder.lock():
             return _start_alone(folder, settings, system_directory)
 
@@ -148,6 +149,8 @@ def _start_alone(folder: ServerFolder, settings: Settings, system_directory: Pat
     cluster = place_cluster(folder, settings, user, system_directory)
     installation = Installation.find().for_user(user, system_directory)
     fresh = not cluster.exists()
+    if fresh and folder.location_file.exists():
+        _stop_abandoned(system_directory)
     if fresh:
         initialise(folder, cluster, installation, user)
     check_version(cluster)
@@ -155,6 +158,18 @@ def _start_alone(folder: ServerFolder, settings: Settings, system_directory: Pat
     running = launch(folder, cluster, installation, user)
     folder.write("port", str(running.port))
     return _server(folder, running, started=True, initialised=fresh)
+
+
+def _stop_abandoned(system_directory: Path) -> None:
+    """Stop servers whose data directory was deleted under them; their data stay where they are.
+
+    PostgreSQL does so itself when its cluster goes, but here only the folder that points to the
+    cluster went.
+    """
+    for cluster in abandoned_clusters(system_directory):
+        running = Postmaster.find(cluster)
+        if running is not None:
+            os.kill(running.pid, signal.SIGINT)
 
 
 def _await_end(folder: ServerFolder, pid: int) -> None:

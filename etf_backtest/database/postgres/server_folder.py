@@ -68,15 +68,14 @@ class ServerFolder:
         """The server's log files, one for each day of the week."""
         return self.cluster / "log"
 
-    def make(self, *, shared: bool) -> None:
+    def make(self, user: ServerUser) -> None:
         """Create the folder and those above it that are missing; none that exists is changed.
 
-        Parameters
-        ----------
-        shared : bool
-            Whether another user, the server's, has to pass through them.
+        They are closed to others, except that a `user` who is somebody else may pass through them
+        where what is above them lets that user come so far.
         """
         missing = [path for path in (self.path, *self.path.parents) if not path.exists()]
+        shared = bool(missing) and user.is_other and user.reaches(missing[-1].parent)
         for path in reversed(missing):
             _make_folder(path, 0o711 if shared else 0o700)
 
@@ -137,6 +136,15 @@ class ServerFolder:
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
+
+
+def abandoned_clusters(system_directory: Path) -> list[Path]:
+    """Clusters there whose server folder is gone, or points elsewhere: nobody finds them again."""
+    return [
+        origin.parent / "cluster"
+        for origin in system_directory.glob("*/origin")
+        if ServerFolder(Path(origin.read_text("utf-8").strip())).cluster.parent != origin.parent
+    ]
 
 
 def _make_folder(path: Path, mode: int) -> None:

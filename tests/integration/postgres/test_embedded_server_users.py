@@ -16,6 +16,7 @@ import pytest
 
 from etf_backtest.database import postgres
 from etf_backtest.database.postgres.installation import Installation
+from etf_backtest.database.postgres.postmaster import is_alive
 from etf_backtest.errors import EmbeddedServerError
 from etf_backtest.settings import Settings, load_settings
 from tests.fixtures.environment import end_server
@@ -133,6 +134,7 @@ def test_a_closed_home_stays_closed(user_home: Path, system_directory: Path) -> 
     before = modes(user_home)
     server = postgres.start(settings, system_directory=system_directory)
     assert modes(user_home) == before
+    assert stat.S_IMODE((user_home / ".local").stat().st_mode) == 0o700
     assert server.cluster.parent.parent == system_directory
     assert (server.cluster.parent / "origin").read_text().strip() == str(
         settings.data_dir / "postgres"
@@ -153,6 +155,23 @@ def test_a_closed_home_stays_closed(user_home: Path, system_directory: Path) -> 
     shutil.rmtree(server.cluster.parent)
     with pytest.raises(EmbeddedServerError, match=r"is gone .*delete .*location"):
         postgres.start(settings, system_directory=system_directory)
+
+
+@as_root
+def test_a_server_whose_home_was_deleted_is_stopped_and_its_data_are_kept(
+    user_home: Path, system_directory: Path
+) -> None:
+    user_home.chmod(0o700)
+    settings = load_settings({})
+    abandoned = postgres.start(settings, system_directory=system_directory)
+    shutil.rmtree(user_home / ".local")
+    fresh = postgres.start(settings, system_directory=system_directory)
+    assert fresh.initialised
+    assert fresh.cluster != abandoned.cluster
+    psutil.wait_procs([psutil.Process(abandoned.pid)] if is_alive(abandoned.pid) else [], 10)
+    assert not is_alive(abandoned.pid)
+    assert (abandoned.cluster / "PG_VERSION").exists()
+    assert postgres.start(settings).pid == fresh.pid
 
 
 @as_root
