@@ -250,7 +250,9 @@ class Times:
         return statistics.median(self.of[task])
 
 
-async def compete(contestant: Contestant, times: Times, key: str, clean: asyncpg.Connection) -> None:
+async def compete(
+    contestant: Contestant, times: Times, key: str, clean: asyncpg.Connection
+) -> None:
     """One round of one contestant."""
     bars = rows("NEW", CREATED)
     async with AsyncExitStack() as stack:
@@ -286,7 +288,11 @@ TASKS = {
 async def run(url: DatabaseUrl, rounds: int) -> dict[str, Times]:
     """Let all compete in turns, so that a slow moment of the machine hits all of them."""
     connection = await asyncpg.connect(url.render())
-    contestants: list[type[Client] | type[SqlAlchemy] | type[Asyncpg]] = [Client, SqlAlchemy, Asyncpg]
+    contestants: list[type[Client] | type[SqlAlchemy] | type[Asyncpg]] = [
+        Client,
+        SqlAlchemy,
+        Asyncpg,
+    ]
     times = {contestant.name: Times() for contestant in contestants}
     try:
         async with AsyncExitStack() as stack:

@@ -8,7 +8,7 @@ Nothing here knows a schema, imports a generated client or reads settings.
 """
 
 from etf_backtest.database.engine._client_package import QUERY_LOGGER
+from etf_backtest.database.engine._command import EngineCommand
 from etf_backtest.database.engine._mixin import WasmEngineMixin
-from etf_backtest.database.engine._process import EngineCommand
 
 __all__ = ["QUERY_LOGGER", "EngineCommand", "WasmEngineMixin"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from etf_backtest.database.engine._protocol import Query
-from etf_backtest.database.engine._values import ValueRefused
+from etf_backtest.database.engine._values import ValueRefusedError
 
 if TYPE_CHECKING:
     from etf_backtest.database.engine._client_package import ClientPackage
@@ -33,7 +33,7 @@ class JsonBatch:
         )
         try:
             self._json_bodies.append(builder.body())
-        except ValueRefused as reason:
+        except ValueRefusedError as reason:
             raise self.package.refused(reason) from None
 
     async def commit(self) -> None:
@@ -43,7 +43,7 @@ class JsonBatch:
         batch = {"batch": bodies, "transaction": {"isolationLevel": None}}
         try:
             payload = self.package.encoder.text(batch, bodies)
-        except ValueRefused as reason:
+        except ValueRefusedError as reason:
             raise self.package.refused(reason) from None
         await self._json_client._engine.query(
             Query(payload, from_json), tx_id=self._json_client._tx_id

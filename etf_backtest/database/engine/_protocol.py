@@ -11,12 +11,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from etf_backtest.database.engine._values import (
-    ValueRefused,
-    decode_aggregates,
-    decode_raw,
-    decode_records,
-)
+from etf_backtest.database.engine._results import decode_aggregates, decode_raw, decode_records
+from etf_backtest.database.engine._values import ValueRefusedError
 
 if TYPE_CHECKING:
     from etf_backtest.database.engine._client_package import ClientPackage
@@ -54,17 +50,16 @@ class Query:
 class JsonProtocol:
     """Mixed into the `QueryBuilder` of a client's package; see `builder_class`."""
 
-    __slots__ = ()
-
     package: ClientPackage
-    # what follows is declared by QueryBuilder
-    method: str
-    arguments: dict[str, Any]
-    include: dict[str, Any] | None
-    model: Any
-    root_selection: list[str] | None
 
     if TYPE_CHECKING:
+        method: str
+        arguments: dict[str, Any]
+        include: dict[str, Any] | None
+        model: Any
+        root_selection: list[str] | None
+        prisma_models: set[str]
+        relational_field_mappings: dict[str, dict[str, str]]
 
         def get_default_fields(self, model: Any) -> list[str]:
             """Inherited from QueryBuilder."""
@@ -97,7 +92,7 @@ class JsonProtocol:
         """Build the query that the engine is sent."""
         try:
             return Query(self.package.encoder.text(self.body(), self.arguments), self._decoder())
-        except ValueRefused as reason:
+        except ValueRefusedError as reason:
             raise self.package.refused(reason) from None
 
     def body(self) -> dict[str, Any]:
@@ -105,7 +100,7 @@ class JsonProtocol:
 
         Raises
         ------
-        ValueRefused
+        ValueRefusedError
             A value cannot be sent.
         """
         body: dict[str, Any] = {"action": ACTIONS[self.method]}

@@ -1,7 +1,8 @@
-"""Errors of the database come as prisma-client-py's classes, and `meta` says what PostgreSQL said."""
+"""Errors of the database are prisma-client-py's classes; `meta` says what PostgreSQL said."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -37,7 +38,7 @@ async def test_rows_are_not_quoted_in_errors(client: Database) -> None:
 @pytest.mark.each_postgres
 async def test_a_deferred_constraint_fails_at_commit(client: Database) -> None:
     portfolio = await a_portfolio(client)
-    with pytest.raises(errors.DataError, match="allocation") as refused:
+    with pytest.raises(errors.DataError, match="allocation") as refused:  # noqa: PT012  # one transaction
         async with client.tx() as transaction:
             for symbol in ("SPY", "QQQ"):
                 await transaction.portfolioholding.create(
@@ -174,8 +175,6 @@ async def test_too_few_parameters(client: Database) -> None:
 
 
 async def test_deadlocks_are_typed(client: Database) -> None:
-    import asyncio
-
     for email in ("a@example.com", "b@example.com"):
         await a_user(client, email)
     await client.execute_raw("ALTER ROLE CURRENT_USER SET deadlock_timeout = '50ms'")

@@ -28,7 +28,7 @@ async def test_a_transaction_commits_or_leaves_nothing(client: Database) -> None
         assert await transaction.user.count() == 1
         assert await client.user.count() == 0
     assert await client.user.count() == 1
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012  # one transaction
         async with client.tx() as transaction:
             await transaction.user.delete_many()
             raise ZeroDivisionError
@@ -36,7 +36,7 @@ async def test_a_transaction_commits_or_leaves_nothing(client: Database) -> None
 
 
 async def test_an_error_inside_rolls_back_all(client: Database) -> None:
-    with pytest.raises(UniqueViolationError):
+    with pytest.raises(UniqueViolationError):  # noqa: PT012  # one transaction
         async with client.tx() as transaction:
             await a_user(transaction)
             await a_user(transaction)
@@ -61,20 +61,20 @@ async def test_a_finished_transaction_cannot_be_used(client: Database) -> None:
     manager = client.tx()
     transaction = await manager.start()
     await manager.commit()
-    with pytest.raises(TransactionExpiredError, match="already closed: .* a committed"):
+    with pytest.raises(TransactionExpiredError, match=r"already closed: .* a committed"):
         await transaction.user.count()
     with pytest.raises(TransactionExpiredError):
         await manager.commit()
     manager = client.tx()
     transaction = await manager.start()
     await manager.rollback()
-    with pytest.raises(TransactionExpiredError, match="already closed: .* a rolled back"):
+    with pytest.raises(TransactionExpiredError, match=r"already closed: .* a rolled back"):
         await transaction.user.count()
     assert engine_pid(client) == pid
 
 
 async def test_an_idle_transaction_expires(client: Database) -> None:
-    with pytest.raises(TransactionExpiredError, match="timeout for this transaction was 100 ms"):
+    with pytest.raises(TransactionExpiredError, match="timeout for this transaction was 100 ms"):  # noqa: PT012  # one transaction
         async with client.tx(timeout=timedelta(milliseconds=100)) as transaction:
             await a_user(transaction)
             await asyncio.sleep(0.2)
@@ -84,7 +84,7 @@ async def test_an_idle_transaction_expires(client: Database) -> None:
 
 async def test_the_timeout_ends_a_running_statement(client: Database) -> None:
     began = time.monotonic()
-    with pytest.raises(TransactionExpiredError, match="already closed"):
+    with pytest.raises(TransactionExpiredError, match="already closed"):  # noqa: PT012  # one transaction
         async with client.tx(timeout=timedelta(milliseconds=200)) as transaction:
             await a_user(transaction)
             await transaction.query_raw("SELECT pg_sleep(20)")
@@ -178,7 +178,7 @@ async def test_batches_commit_together(client: Database) -> None:
         batch.user.create_many([{"email": "b@example.com", "passwordHash": "x"}])
         batch.execute_raw("UPDATE users SET first_name = $1", "raw")
     assert [u.firstName for u in await client.user.find_many()] == ["raw", "raw"]
-    with pytest.raises(UniqueViolationError):
+    with pytest.raises(UniqueViolationError):  # noqa: PT012  # one transaction
         async with client.batch_() as batch:
             batch.user.delete_many()
             batch.user.create({"email": "a@example.com", "passwordHash": "x"})
@@ -186,7 +186,7 @@ async def test_batches_commit_together(client: Database) -> None:
     assert await client.user.count() == 2
     async with client.batch_():
         pass
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError):  # noqa: PT012  # one transaction
         async with client.batch_() as batch:
             batch.user.delete_many()
             raise ZeroDivisionError

@@ -11,7 +11,9 @@ import asyncpg
 import pytest
 
 from etf_backtest.database.client import errors
+from etf_backtest.database.client.enums import StrategyType
 from etf_backtest.database.client.fields import Base64, Json
+from etf_backtest.database.client.types import MarketDataScalarFieldKeys
 from tests.fixtures.cluster import Cluster
 from tests.integration.engine.database import Database, a_portfolio, a_user, connected
 
@@ -133,7 +135,7 @@ async def test_json_is_encoded_once(client: Database, database_url: str) -> None
         strategy = await client.strategy.create(
             {
                 "name": "test",
-                "type": "momentum",
+                "type": StrategyType.momentum,
                 "parameters": Json(data),
                 "userId": owner.id,
             }
@@ -154,7 +156,7 @@ async def test_json_is_encoded_once(client: Database, database_url: str) -> None
 async def test_json_that_is_not_json_is_refused(client: Database) -> None:
     with pytest.raises(errors.InputError, match="Json data"):
         await client.strategy.create(
-            {"name": "test", "type": "momentum", "parameters": Json(float("nan"))}
+            {"name": "test", "type": StrategyType.momentum, "parameters": Json(float("nan"))}
         )
 
 
@@ -190,6 +192,7 @@ async def test_decimals_that_are_no_numbers_are_refused(client: Database) -> Non
 
 
 async def test_bigints_are_exact(client: Database) -> None:
+    by: list[MarketDataScalarFieldKeys] = ["symbol", "volume"]
     for value in (0, -1, 2**53 - 1, 2**53, 2**53 + 1, -(2**53) - 1, 2**63 - 1, -(2**63)):
         raw = await client.query_first("SELECT $1::bigint AS n", value)
         assert raw == {"n": value}
@@ -199,7 +202,7 @@ async def test_bigints_are_exact(client: Database) -> None:
         )
         assert row.volume == value
         assert await client.marketdata.count(where={"volume": {"equals": value}}) == 1
-        groups = await client.marketdata.group_by(["symbol", "volume"], max={"volume": True})
+        groups = await client.marketdata.group_by(by, max={"volume": True})
         assert groups == [{"symbol": "A", "volume": value, "_max": {"volume": value}}]
         await client.marketdata.delete_many()
 
