@@ -441,14 +441,21 @@ class DatabaseConnectionError(EtfBacktestError):
 
 
 class DatabaseMissingError(EtfBacktestError):
-    """The database of DATABASE_URL is missing and could not be created."""
+    """The database of DATABASE_URL is missing, and could not be created where that was tried."""
 
     def __init__(
-        self, database: str, server: str, *, user: str | None = None, reason: str | None = None
+        self,
+        database: str,
+        server: str,
+        *,
+        user: str | None = None,
+        reason: str | None = None,
+        tried: bool = True,
     ) -> None:
         because = f": {reason}" if reason else ""
         super().__init__(
-            f"there is no database {database!r} on {server}, and it cannot be created{because}",
+            f"there is no database {database!r} on {server}"
+            + (f", and it cannot be created{because}" if tried else ""),
             remedy=f'ask its administrator for: CREATE DATABASE "{database}"'
             + (f' OWNER "{user}"' if user else ""),
         )

@@ -63,6 +63,26 @@ async def ensure_database(settings: Settings) -> DatabaseUrl:
     return url
 
 
+async def check_database(settings: Settings) -> DatabaseUrl:
+    """The URL of a database that lets us in; unlike `ensure_database` this creates nothing.
+
+    Raises
+    ------
+    DatabaseUrlError, DatabaseConnectionError, DatabaseMissingError, EmbeddedServerError
+        As in `ensure_database`.
+    """
+    import asyncio
+
+    import asyncpg
+
+    url = await asyncio.to_thread(resolve_url, settings)
+    try:
+        await _visit(url)
+    except asyncpg.InvalidCatalogNameError as error:
+        raise DatabaseMissingError(url.database, url.server, user=url.user, tried=False) from error
+    return url
+
+
 async def _visit(url: DatabaseUrl, statement: str | None = None) -> None:
     """Connect, execute the statement, leave.
 

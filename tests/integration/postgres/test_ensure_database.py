@@ -12,7 +12,13 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from etf_backtest.database.postgres import ensure_database, resolve_url, status, stop
+from etf_backtest.database.postgres import (
+    check_database,
+    ensure_database,
+    resolve_url,
+    status,
+    stop,
+)
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import DatabaseConnectionError, DatabaseMissingError
 from etf_backtest.settings import Settings
@@ -196,3 +202,12 @@ async def test_a_dropped_database_of_the_embedded_server_comes_back(settings: Se
     connection = await asyncpg.connect(**url.asyncpg_arguments())
     await connection.close()
     assert stop(settings)
+
+
+async def test_checking_a_missing_database_creates_nothing(
+    postgres: Cluster, user_home: Path
+) -> None:
+    settings = with_url(on(postgres, "not_there"), user_home)
+    with pytest.raises(DatabaseMissingError, match="there is no database 'not_there'"):
+        await check_database(settings)
+    assert "not_there" not in await databases(postgres)
