@@ -10,6 +10,7 @@ import asyncpg
 import pytest
 
 from etf_backtest.database import prisma_cli
+from etf_backtest.database.prisma_cli.migrate_dev import write_migration
 from etf_backtest.errors import MigrationNameError
 from etf_backtest.settings import Settings
 from tests.integration.migrations.heard import Heard
@@ -133,3 +134,15 @@ async def test_names_that_name_no_folder(
 def test_prisma_notes_the_checksum_that_is_compared(repository: Path) -> None:
     script = (repository / "prisma" / "migrations" / INIT / "migration.sql").read_bytes()
     assert hashlib.sha256(script).hexdigest() in prisma_cli.history.checksums(script)
+
+
+def test_a_new_migration_sorts_behind_the_others(tmp_path: Path) -> None:
+    """Also within a second, and behind one from a computer whose clock was ahead."""
+    names = [write_migration(tmp_path / "migrations", "x", "").name for _ in range(3)]
+    assert names == sorted(set(names))
+    assert names[0].startswith("20")
+    (tmp_path / "migrations" / "29991231235959_future").mkdir()
+    assert write_migration(tmp_path / "migrations", "x", "").name == "29991231235960_x"
+    assert (tmp_path / "migrations" / "migration_lock.toml").exists()
+    # nothing of the writing is left
+    assert [path.name for path in tmp_path.iterdir()] == ["migrations"]
