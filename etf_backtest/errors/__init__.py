@@ -1,0 +1,96 @@
+"""Every error that etf_backtest raises itself, one class per condition.
+
+The message says what happened and where, `remedy` says what to do. The command line prints both on
+one line each and exits with `exit_code`. Errors of the database's engine are prisma-client-py's own
+classes (`etf_backtest.database.client.errors`).
+"""
+
+from etf_backtest.errors.base import (
+    EtfBacktestError,
+    NotConfirmedError,
+    SettingsError,
+)
+from etf_backtest.errors.postgres import (
+    ClusterVersionError,
+    DatabaseConnectionError,
+    DatabaseMissingError,
+    DatabaseUrlError,
+    EmbeddedServerError,
+)
+from etf_backtest.errors.prices import (
+    MissingPricesError,
+    NoPricesError,
+    PriceDataError,
+    PriceFileError,
+    PriceProblem,
+    UncoveredWindowError,
+    UnknownSymbolError,
+    WindowError,
+)
+from etf_backtest.errors.prisma import (
+    GenerateError,
+    MigrationNameError,
+    PrismaNotInstalledError,
+    ProjectNotFoundError,
+    VersionMismatchError,
+)
+from etf_backtest.errors.records import (
+    BacktestFailedError,
+    InvalidPortfolioError,
+    NameTakenError,
+    NotFoundError,
+)
+from etf_backtest.errors.simulation import (
+    AllocationError,
+    InvalidParametersError,
+    ReturnsError,
+    SimulationError,
+    UndefinedMetricError,
+    UnknownStrategyError,
+)
+from etf_backtest.errors.studio import (
+    StudioDatabaseError,
+    StudioInstallError,
+    StudioPortError,
+    StudioStoppedError,
+    StudioUrlError,
+)
+
+__all__ = [
+    "AllocationError",
+    "BacktestFailedError",
+    "ClusterVersionError",
+    "DatabaseConnectionError",
+    "DatabaseMissingError",
+    "DatabaseUrlError",
+    "EmbeddedServerError",
+    "EtfBacktestError",
+    "GenerateError",
+    "InvalidParametersError",
+    "InvalidPortfolioError",
+    "MigrationNameError",
+    "MissingPricesError",
+    "NameTakenError",
+    "NoPricesError",
+    "NotConfirmedError",
+    "NotFoundError",
+    "PriceDataError",
+    "PriceFileError",
+    "PriceProblem",
+    "PrismaNotInstalledError",
+    "ProjectNotFoundError",
+    "ReturnsError",
+    "SettingsError",
+    "SimulationError",
+    "StudioDatabaseError",
+    "StudioInstallError",
+    "StudioPortError",
+    "StudioStoppedError",
+    "StudioUrlError",
+    "UncoveredWindowError",
+    "UndefinedMetricError",
+    "UnknownStrategyError",
+    "UnknownSymbolError",
+    "VersionMismatchError",
+    "WindowError",
+]

@@ -1,0 +1,140 @@
+"""Prices that are missing, wrong, or not where a window needs them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from etf_backtest.errors.base import EtfBacktestError
+
+
+@dataclass(frozen=True, slots=True)
+class PriceProblem:
+    """One thing that is wrong in a file of prices."""
+
+    row: int
+    message: str
+    symbol: str | None = None
+    date: dt.date | None = None
+
+    def __str__(self) -> str:
+        where = [f"row {self.row}", self.symbol, self.date and self.date.isoformat()]
+        return f"{', '.join(part for part in where if part)}: {self.message}"
+
+
+class PriceFileError(EtfBacktestError):
+    """A file of prices cannot be taken as it is; nothing of it was stored."""
+
+    def __init__(
+        self,
+        path: Path,
+        message: str | None = None,
+        *,
+        problems: tuple[PriceProblem, ...] = (),
+        remedy: str | None = None,
+    ) -> None:
+        if message is None:
+            more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+            message = f"{problems[0]}{more}"
+            remedy = remedy or "mend the file and import it again; nothing of it was stored"
+        super().__init__(f"{path.name}: {message}", remedy=remedy)
+        self.path = path
+        self.problems = problems
+
+
+class NoPricesError(EtfBacktestError):
+    """Prices that a backtest needs are not in the store."""
+
+    def __init__(self, symbol: str, message: str, *, remedy: str) -> None:
+        super().__init__(f"{symbol}: {message}", remedy=remedy)
+        self.symbol = symbol
+
+
+class UncoveredWindowError(EtfBacktestError):
+    """A backtest was asked for over days for which not all prices are stored."""
+
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        start: dt.date,
+        end: dt.date,
+        *,
+        first: dt.date,
+        last: dt.date,
+    ) -> None:
+        super().__init__(
+            f"{start} to {end} is not covered: {', '.join(symbols)} all have prices "
+            f"from {first} to {last}",
+            remedy=f"use --from {first} --to {last} or a window inside, or import more prices",
+        )
+        self.symbols = tuple(symbols)
+        self.first = first
+        self.last = last
+
+
+class PriceDataError(EtfBacktestError):
+    """Prices are not usable as they are: which symbol, which session, which value."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        symbol: str | None = None,
+        date: dt.date | None = None,
+        value: float | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.symbol = symbol
+        self.date = date
+        self.value = value
+
+
+class MissingPricesError(PriceDataError):
+    """A symbol has no price on sessions that a run needs, and the policy does not bridge them."""
+
+    def __init__(
+        self, symbol: str, *, first: dt.date, last: dt.date, count: int, others: Sequence[str] = ()
+    ) -> None:
+        sessions = "session" if count == 1 else "sessions"
+        also = f"; so does {', '.join(others)}" if others else ""
+        super().__init__(
+            f"{symbol} lacks prices on {count} {sessions} from {first} to {last}{also}",
+            symbol=symbol,
+            date=first,
+            remedy="import them, choose another window, or set the missing policy to 'common' "
+            "or ForwardFill(max_gap=n)",
+        )
+        self.first = first
+        self.last = last
+        self.count = count
+        self.others = tuple(others)
+
+
+class UnknownSymbolError(EtfBacktestError):
+    """A symbol was asked for that the price panel does not have."""
+
+    def __init__(self, symbol: str, *, known: Sequence[str]) -> None:
+        super().__init__(
+            f"there are no prices of {symbol!r}", remedy=f"the panel has {', '.join(known)}"
+        )
+        self.symbol = symbol
+        self.known = tuple(known)
+
+
+class WindowError(EtfBacktestError):
+    """A window of dates that cannot be backtested: reversed, outside the prices, too short."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        start: dt.date | None = None,
+        end: dt.date | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.start = start
+        self.end = end

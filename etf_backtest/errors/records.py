@@ -1,0 +1,42 @@
+"""Portfolios, strategies and backtests by name or id."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
+from etf_backtest.errors.base import EtfBacktestError
+
+
+class NotFoundError(EtfBacktestError):
+    """A named thing is not in the database."""
+
+    def __init__(self, kind: str, name: str, *, known: Sequence[str], command: str) -> None:
+        near = difflib.get_close_matches(name, known, n=3)
+        remedy = f"did you mean {' or '.join(near)}?" if near else f"see etf-backtest {command}"
+        super().__init__(f"there is no {kind} {name!r}", remedy=remedy)
+        self.kind = kind
+        self.name = name
+        self.known = tuple(known)
+
+
+class NameTakenError(EtfBacktestError):
+    """A name that must be unique is in use."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"there is a {kind} {name!r} already", remedy="choose another name")
+        self.kind = kind
+        self.name = name
+
+
+class InvalidPortfolioError(EtfBacktestError):
+    """A portfolio has a value that the rules of the database forbid."""
+
+
+class BacktestFailedError(EtfBacktestError):
+    """A backtest could not be computed; its row says failed, with the same message."""
+
+    def __init__(self, backtest_id: str, reason: str, *, remedy: str | None = None) -> None:
+        super().__init__(f"backtest {backtest_id} failed: {reason}", remedy=remedy)
+        self.backtest_id = backtest_id
+        self.reason = reason
