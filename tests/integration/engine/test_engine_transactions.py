@@ -186,6 +186,13 @@ async def test_batches_commit_together(client: Database) -> None:
     assert await client.user.count() == 2
     async with client.batch_():
         pass
+    with pytest.raises(RawQueryError) as refused:  # noqa: PT012  # one transaction
+        async with client.batch_() as batch:
+            batch.user.delete_many()
+            batch.execute_raw("UPDATE users SET email = 'implausible'")
+            batch.execute_raw("INSERT INTO users (email, password_hash) VALUES ('x', 'x')")
+    assert refused.value.meta["code"] == "23514"
+    assert await client.user.count() == 2
     with pytest.raises(ZeroDivisionError):  # noqa: PT012  # one transaction
         async with client.batch_() as batch:
             batch.user.delete_many()

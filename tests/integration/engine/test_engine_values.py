@@ -158,6 +158,12 @@ async def test_json_that_is_not_json_is_refused(client: Database) -> None:
         await client.strategy.create(
             {"name": "test", "type": StrategyType.momentum, "parameters": Json(float("nan"))}
         )
+    # json (not jsonb) could hold it, so PostgreSQL is asked
+    with pytest.raises(errors.DataError) as refused:
+        await client.strategy.create(
+            {"name": "test", "type": StrategyType.momentum, "parameters": Json.keys(a="\0")}
+        )
+    assert refused.value.code == "P2023"
 
 
 async def test_decimals_are_exact(client: Database, database_url: str) -> None:

@@ -5,6 +5,7 @@
 import { PoolTimeoutError } from './pool.mjs'
 
 const NOT_REACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'ENOENT', 'EACCES', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', '57P03'])
+const OF_TLS = /SSL|TLS|CERT|CRL|ISSUER|SIGNATURE|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/
 const TIMED_OUT = new Set(['ETIMEDOUT'])
 const CLOSED = new Set(['ECONNRESET', 'EPIPE', '57P01', '57P02', '08006', '08003'])
 
@@ -55,7 +56,7 @@ function connection(error, settings) {
   if (NOT_REACHABLE.has(error.code)) {
     return { code: 'P1001', message: `Can't reach database server at ${place} (${message})` }
   }
-  if (/SSL|TLS|CERT|SELF_SIGNED/.test(error.code ?? '') || /SSL connection/.test(message)) {
+  if (OF_TLS.test(error.code) || /SSL connection/.test(message)) {
     return { code: 'P1011', message: `Error opening a TLS connection to ${place}: ${message}` }
   }
   if (/password must be a string|no password|SASL/i.test(message)) {

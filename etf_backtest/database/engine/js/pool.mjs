@@ -3,6 +3,8 @@
 import { connect } from 'node:net'
 import pg from 'pg'
 
+const IDLE_TIMEOUT = 300_000
+
 class Client extends pg.Client {
   constructor(settings) {
     // pg-pool hides the password from enumeration: a spread alone loses it
@@ -22,7 +24,7 @@ export class ConnectionPool extends pg.Pool {
   #held = new Set()
 
   constructor(settings) {
-    super({ ...settings, Client })
+    super({ ...settings, Client, keepAlive: true, idleTimeoutMillis: IDLE_TIMEOUT })
     // pg-pool drops a connection that breaks while idle; without a listener Node would exit
     this.on('error', () => {})
     this.connectionsOpened = 0

@@ -8,7 +8,7 @@ import { TransactionClosedError, Transactions } from './transactions.mjs'
 import { createEngine } from './wasm.mjs'
 
 const TRACE = '{}'
-const RAW = /^\{"action":"(query|execute)Raw"/
+const RAW_ACTIONS = new Set(['queryRaw', 'executeRaw'])
 
 export class EngineService {
   #requests = 0
@@ -60,7 +60,7 @@ export class EngineService {
       const reply = await this.engine.query(body, TRACE, transaction || undefined, this.#requestId())
       if (!reply.startsWith('{"errors"') && !reply.startsWith('{"batchResult"')) return reply
       if (transaction) this.transactions.check(transaction) // an expired one says so, not "canceled"
-      return this.#explained(reply, RAW.test(body))
+      return this.#explained(reply, body)
     } finally {
       done()
     }
@@ -108,10 +108,14 @@ export class EngineService {
     throw new Refusal(this.#resolved(error, false))
   }
 
-  #explained(reply, raw) {
+  #explained(reply, body) {
     const parsed = JSON.parse(reply)
+    const query = JSON.parse(body)
     for (const each of [parsed, ...(parsed.batchResult ?? [])]) {
-      each.errors = each.errors?.map((error) => this.#resolved(error, raw))
+      each.errors = each.errors?.map((error) => {
+        const failed = query.batch?.[error.user_facing_error?.batch_request_idx ?? 0] ?? query
+        return this.#resolved(error, RAW_ACTIONS.has(failed.action))
+      })
     }
     return JSON.stringify(parsed)
   }
