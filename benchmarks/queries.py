@@ -332,7 +332,9 @@ def main(url: str | None = None, *, rounds: int = 3) -> None:
         database = await ensure_database(load_settings()) if url is None else DatabaseUrl.parse(url)
         return await run(database, rounds)
 
-    Console().print(report(asyncio.run(measure())))
+    console = Console()
+    # a pipe has no width of its own
+    Console(width=max(console.width, 100)).print(report(asyncio.run(measure())))
 
 
 if __name__ == "__main__":

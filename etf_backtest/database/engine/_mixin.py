@@ -59,10 +59,13 @@ class WasmEngineMixin:
                 raise
 
         def _prepare_connect_args(self, **kwargs: Any) -> Any:
-            timeout, datasources = super()._prepare_connect_args(**kwargs)
-            if datasources is None:
-                datasources = [{"url": self._default_datasource["url"]}]
-            return timeout, datasources
+            # hidden for the moment: prisma-client-py logs it, password and all
+            datasource, self._datasource = self._datasource, None
+            try:
+                timeout, _ = super()._prepare_connect_args(**kwargs)
+            finally:
+                self._datasource = datasource
+            return timeout, [datasource or self._default_datasource]
 
         def _make_query_builder(
             self, *, method: Any, arguments: Any, model: Any, root_selection: Any

@@ -1,9 +1,8 @@
 """The engine's child process: its life, and the frames that go to it and come back.
 
-One socket pair carries the frames (the child has its other end as standard input and output), a
-pipe carries what the child writes to standard error. Both are read by callbacks of the running
-event loop, without asyncio's transports: these belong to one loop for good and complain when they
-are collected.
+One socket pair carries the frames, both ways (the child's end is its standard input), a pipe
+carries whatever the child prints. Both are read by callbacks of the running event loop, without
+asyncio's transports: these belong to one loop for good and complain when they are collected.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ class EngineProcess:
             self._child = subprocess.Popen(  # noqa: S603  # our own script
                 command.argv(),
                 stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
+                stdout=their_stderr,
                 stderr=their_stderr,
                 env=command.environ(),
                 # Ctrl-C is for Python, which then stops the engine

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -128,6 +129,16 @@ async def test_an_odd_password_connects(postgres: Cluster) -> None:
         assert "odd" not in " ".join(engine.cmdline())
         assert engine.environ() == {}
     postgres.execute("DROP ROLE odd")
+
+
+async def test_the_password_is_not_logged(
+    postgres: Cluster, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with connected(database_url, log_queries=True) as client:
+            await client.query_raw("SELECT 1")
+    assert caplog.records
+    assert postgres.password not in caplog.text
 
 
 async def test_the_environment_of_libpq_does_not_leak_in(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,7 +17,14 @@ from etf_backtest.database.client.errors import (
     TransactionExpiredError,
     UniqueViolationError,
 )
-from tests.integration.engine.database import Database, a_user, connected, engine_of, engine_pid
+from tests.integration.engine.database import (
+    Database,
+    a_portfolio,
+    a_user,
+    connected,
+    engine_of,
+    engine_pid,
+)
 
 MINUTE = timedelta(minutes=1)
 
@@ -103,6 +112,37 @@ async def test_max_wait_holds_on_an_exhausted_pool(database_url: str) -> None:
         assert await client.user.count() == 0
         async with client.tx() as transaction:
             assert await transaction.user.count() == 0
+
+
+async def test_a_short_wait_does_not_queue_behind_a_long_one(database_url: str) -> None:
+    async with connected(database_url, "connection_limit=1") as client:
+        async with client.tx(timeout=MINUTE):
+            long = asyncio.create_task(client.tx(max_wait=MINUTE).start())
+            await asyncio.sleep(0.05)
+            began = time.monotonic()
+            with pytest.raises(TransactionError, match="within 200 ms"):
+                await client.tx(max_wait=timedelta(milliseconds=200)).start()
+            assert time.monotonic() - began < 3
+        transaction = await long
+        assert await transaction.user.count() == 0
+
+
+async def test_a_commit_that_fails_gives_its_connection_back(database_url: str) -> None:
+    async with connected(database_url, "connection_limit=1", "pool_timeout=1") as client:
+        portfolio = await a_portfolio(client)
+        data: Any = [
+            {"portfolioId": portfolio.id, "symbol": symbol, "allocation": Decimal("0.6")}
+            for symbol in ("SPY", "QQQ")
+        ]
+        for _ in range(3):
+            with pytest.raises(DataError) as refused:
+                async with client.tx() as transaction:
+                    await transaction.portfolioholding.create_many(data)
+            assert refused.value.code == "P2004"
+            with pytest.raises(DataError):
+                async with client.batch_() as batch:
+                    batch.portfolioholding.create_many(data)
+            assert await client.portfolioholding.count() == 0
 
 
 async def test_an_exhausted_pool_is_an_error_after_pool_timeout(database_url: str) -> None:

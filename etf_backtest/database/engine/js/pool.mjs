@@ -35,8 +35,8 @@ export class ConnectionPool extends pg.Pool {
     this.on('release', (_, client) => this.#held.delete(client))
   }
 
-  /** Take a connection within `maxWait` milliseconds and keep it for `takeReserved`. */
-  async reserve(maxWait) {
+  /** Take a connection within `maxWait` milliseconds. */
+  async connectWithin(maxWait) {
     let late = false
     let timer
     const connection = this.connect()
@@ -48,11 +48,15 @@ export class ConnectionPool extends pg.Pool {
     })
     connection.then((client) => late && client.release(), () => {})
     try {
-      this.#reserved = await Promise.race([connection, deadline])
-      return this.#reserved
+      return await Promise.race([connection, deadline])
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** Lay a connection aside for the transaction that the engine is about to begin. */
+  reserve(client) {
+    this.#reserved = client
   }
 
   takeReserved() {

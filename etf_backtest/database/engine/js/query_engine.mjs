@@ -1,5 +1,6 @@
-// Entry point of the child process: frames on standard input and output, everything else on standard
-// error. End of input means that the parent is gone or wants no more: roll back and exit.
+// Entry point of the child process. Standard input is a socket: requests come in on it and replies go
+// out on it; whatever else is printed goes to standard error. End of input means that the parent is
+// gone or wants no more: roll back and exit.
 import { Socket } from 'node:net'
 import { Operation, readRequests, Status, writeReply } from './frames.mjs'
 import { EngineService } from './service.mjs'
@@ -7,7 +8,6 @@ import { EngineService } from './service.mjs'
 const STOP_WITHIN = 1500
 const WATCH_PARENT_EVERY = 1000
 
-// the parent gives one socket as standard input and output
 const stream = new Socket({ fd: 0, readable: true, writable: true })
 let service
 let stopping = false
@@ -31,6 +31,8 @@ async function answer(request) {
   try {
     writeReply(stream, request.id, Status.ok, await run(request))
   } catch (error) {
+    // the engine's memory is not to be trusted after a panic: the parent starts another process
+    if (error instanceof WebAssembly.RuntimeError) throw error
     writeReply(stream, request.id, Status.error, JSON.stringify(errorsOf(error)))
   }
 }

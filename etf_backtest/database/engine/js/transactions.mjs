@@ -26,21 +26,21 @@ export class Transactions {
   }
 
   /** @returns the engine's reply: {id} */
-  start({ max_wait: maxWait, timeout }) {
-    // one at a time, so that each gets the connection that was reserved for it
-    const started = this.#turn.then(() => this.#start(maxWait, timeout))
+  async start({ max_wait: maxWait, timeout }) {
+    const connection = await this.pool.connectWithin(maxWait)
+    // one at a time, so that each begins on its own connection
+    const started = this.#turn.then(() => this.#begin(connection, timeout))
     this.#turn = started.catch(() => {})
     return started
   }
 
-  async #start(maxWait, timeout) {
-    const connection = await this.pool.reserve(maxWait)
+  async #begin(connection, timeout) {
+    this.pool.reserve(connection)
     try {
       const options = { max_wait: DAY, timeout: DAY, isolation_level: ON_RESERVED_CONNECTION }
       const reply = await this.call('startTransaction', JSON.stringify(options))
-      const transaction = { connection, timeout, startedAt: Date.now() }
-      transaction.timer = setTimeout(() => this.#expire(reply.id), timeout)
-      this.#open.set(reply.id, transaction)
+      const timer = setTimeout(() => this.#expire(reply.id), timeout)
+      this.#open.set(reply.id, { connection, timeout, startedAt: Date.now(), timer })
       return reply
     } finally {
       this.pool.takeReserved()?.release()
