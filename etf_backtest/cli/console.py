@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -53,7 +54,14 @@ def show_table(
     fold: str = "",
 ) -> None:
     """Print a table on stdout; cells are text, never markup; only the column `fold` is folded."""
-    table = Table(title=title and escape(title), title_justify="left", title_style="bold")
+    table = Table(
+        title=title and escape(title),
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+    )
     for name, justify in columns:
         table.add_column(name, justify=justify, overflow="fold", no_wrap=name != fold)
     for row in rows:
@@ -68,7 +76,14 @@ def show_text(text: str, *, style: str = "") -> None:
 
 def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     """Print names and values in two columns on stdout."""
-    table = Table(title=escape(title), title_justify="left", title_style="bold", show_header=False)
+    table = Table(
+        title=escape(title),
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        show_header=False,
+    )
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts:
