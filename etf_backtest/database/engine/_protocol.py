@@ -85,6 +85,7 @@ class JsonProtocol:
         self.include = arguments.get("include")
         # raw queries may name any pydantic model
         self.model = None if method in RAW_METHODS else model
+        self.for_model = model is not None
         if self.model is not None and not hasattr(self.model, "__prisma_model__"):
             raise self.package.errors.InvalidModelError(self.model)
 
@@ -147,7 +148,7 @@ class JsonProtocol:
 
     def _decoder(self) -> Callable[[bytes], Any]:
         if self.method in RAW_METHODS:
-            return decode_raw
+            return partial(decode_raw, for_model=self.for_model)
         if self.method == "group_by":
             return partial(decode_aggregates, float_fields=_float_fields(self.model))
         return decode_records

@@ -57,26 +57,39 @@ def decode_aggregates(reply: bytes, float_fields: frozenset[str]) -> Any:
     return [_typed(group, float_fields) for group in groups]
 
 
-def decode_raw(reply: bytes) -> Any:
-    """Read the result of a raw query: rows stay as they are, except that a numeric stays exact.
+def decode_raw(reply: bytes, for_model: bool) -> Any:
+    """Read the result of a raw query and mend what prisma-client-py would do with it.
 
-    prisma-client-py would make a float of it, and lose what has more than 15 digits.
+    It makes floats of numerics, which lose what has more than 15 digits; it fails on a null in an
+    array of bigints; and it takes a Json value that is a string for text that holds Json.
+
+    Parameters
+    ----------
+    for_model : bool
+        Whether the rows go into pydantic models, whose Json fields read text.
     """
     result = next(iter(from_json(reply)["data"].values()))
     if isinstance(result, dict):
         for column, kind in enumerate(result["types"]):
-            if kind in ("decimal", "decimal-array"):
+            element = kind.removesuffix("-array")
+            convert = _EXACT.get(element)
+            if convert is None and for_model and element == "json":
+                convert = json.dumps
+            if convert is not None:
                 # a type that prisma-client-py passes through
-                result["types"][column] = kind.replace("decimal", "string")
+                result["types"][column] = kind.replace(element, "string")
                 for row in result["rows"]:
-                    row[column] = _decimals(row[column])
+                    row[column] = _converted(row[column], convert, kind != element)
     return result
 
 
-def _decimals(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_decimals(item) for item in value]
-    return None if value is None else Decimal(value)
+_EXACT: Mapping[str, Callable[[Any], object]] = {"decimal": Decimal, "bigint": int}
+
+
+def _converted(value: Any, convert: Callable[[Any], object], is_array: bool) -> object:
+    if value is None:
+        return None
+    return [_converted(item, convert, False) for item in value] if is_array else convert(value)
 
 
 def _typed(group: dict[str, Any], float_fields: frozenset[str]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class _TypedEncoder:
         for kind in type(value).__mro__:
             if kind in self._by_type:
                 return self._by_type[kind](value)
-        raise TypeError(f"Type {type(value)} not serializable")
+        raise _unserializable(value)
 
 
 class ArgumentEncoder:
@@ -134,7 +134,7 @@ class ArgumentEncoder:
             return _decimal(value)
         if isinstance(value, self._base64_type):
             return str(value)
-        raise TypeError(f"Type {type(value)} not serializable")
+        raise _unserializable(value)
 
     def text(self, body: object, arguments: object) -> bytes:
         """Write `body` as JSON and refuse text that PostgreSQL cannot hold.
@@ -174,6 +174,11 @@ class ArgumentEncoder:
         elif isinstance(value, list | tuple | set):
             for item in value:
                 self._check_text(item)
+
+
+def _unserializable(value: object) -> TypeError:
+    kind = value if isinstance(value, type) else type(value)
+    return TypeError(f"Type {kind} not serializable")
 
 
 def _tag(kind: str, value: str) -> dict[str, str]:

@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pydantic
 import pytest
+from pydantic import BaseModel
 
 from etf_backtest.database.client import errors
 from etf_backtest.database.client.enums import StrategyType
@@ -128,6 +130,12 @@ JSON: list[tuple[Any, str]] = [
 ]
 
 
+class Parameters(BaseModel):
+    """A model of one's own for raw queries."""
+
+    parameters: pydantic.Json[Any]
+
+
 async def test_json_is_encoded_once(client: Database, database_url: str) -> None:
     await client.execute_raw("ALTER TABLE strategies DROP CONSTRAINT strategies_parameters_object")
     owner = await a_user(client)
@@ -150,6 +158,10 @@ async def test_json_is_encoded_once(client: Database, database_url: str) -> None
             "SELECT $1::jsonb AS sent, parameters FROM strategies", Json(data)
         )
         assert sent == {"sent": data, "parameters": data}
+        # in a raw query's reply, Json's null is like SQL's
+        if data is not None:
+            [read] = await client.query_raw("SELECT parameters FROM strategies", model=Parameters)
+            assert read.parameters == data
         await client.strategy.delete_many()
 
 
@@ -252,6 +264,7 @@ COLUMNS: list[tuple[str, object]] = [
     ("ARRAY[1,2]", [1, 2]),
     ("ARRAY[true,false]", [True, False]),
     ("ARRAY['a',NULL]", ["a", None]),
+    ("ARRAY[1::bigint, 9007199254740993, NULL]", [1, 2**53 + 1, None]),
     ("NULL::interval", None),
 ]
 

@@ -172,6 +172,8 @@ def test_other_types(value: object, wire: object) -> None:
 def test_unknown_types_are_an_error() -> None:
     with pytest.raises(TypeError, match="not serializable"):
         ENCODER.argument({"a": [object()]})
+    with pytest.raises(TypeError, match="Type <class 'int'> not serializable"):
+        ENCODER.argument(Json({"a": int}))
 
 
 TAGS: dict[str, tuple[str, object]] = {
@@ -236,17 +238,24 @@ def test_aggregates_get_their_types() -> None:
 
 def test_raw_numerics_stay_exact_and_objects_stay_objects() -> None:
     result = {
-        "columns": ["n", "l", "j"],
-        "types": ["decimal", "decimal-array", "json"],
-        "rows": [["1.10", ["0.1", None], {"$type": "BigInt", "value": "1"}], [None, None, None]],
+        "columns": ["n", "l", "b", "j"],
+        "types": ["decimal", "decimal-array", "bigint-array", "json"],
+        "rows": [
+            ["1.10", ["0.1", None], ["1", None], {"$type": "BigInt", "value": "1"}],
+            [None, None, None, None],
+        ],
     }
-    read = decode_raw(json.dumps({"data": {"queryRaw": result}}).encode())
-    assert read["types"] == ["string", "string-array", "json"]
+    reply = json.dumps({"data": {"queryRaw": result}}).encode()
+    read = decode_raw(reply, for_model=False)
+    assert read["types"] == ["string", "string-array", "string-array", "json"]
     assert read["rows"] == [
-        [Decimal("1.10"), [Decimal("0.1"), None], {"$type": "BigInt", "value": "1"}],
-        [None, None, None],
+        [Decimal("1.10"), [Decimal("0.1"), None], [1, None], {"$type": "BigInt", "value": "1"}],
+        [None, None, None, None],
     ]
-    assert decode_raw(b'{"data":{"executeRaw":7}}') == 7
+    read = decode_raw(reply, for_model=True)
+    assert read["types"][-1] == "string"
+    assert read["rows"][0][-1] == '{"$type": "BigInt", "value": "1"}'
+    assert decode_raw(b'{"data":{"executeRaw":7}}', for_model=False) == 7
 
 
 @given(
