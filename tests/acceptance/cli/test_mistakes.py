@@ -143,3 +143,13 @@ def test_reading_only_the_beginning_of_the_output_is_no_error(
     )
     assert done.stdout == "[\n"
     assert done.stderr == ""
+
+
+def test_ones_own_server_is_shown_and_never_stopped(cli: RunCli, database_url: str) -> None:
+    status = cli("db", "status", "--json").data
+    assert status["server"] == "DATABASE_URL (environment)"
+    assert status["state"] == "ready"
+    assert "***" in status["url"]
+    assert "not ours to start or stop" in cli("db", "down", code=1).err
+    assert cli("db", "url", "--show-password").out.strip() == database_url
+    assert cli("db", "status", "--json").data["state"] == "ready"
