@@ -132,13 +132,20 @@ class WasmEngine:
                 f"This client is {error}: give each event loop a client of its own"
             ) from None
         except EngineStoppedError as error:
-            if transaction is not None:
-                raise self.package.transaction_error(
-                    f"Transaction lost: {error}; the database has rolled it back"
-                ) from None
-            raise self.package.connection_error(
-                f"{error} while the query was running: it may or may not have been carried out"
-            ) from None
+            raise self._lost(error, operation, transaction) from None
+
+    def _lost(
+        self, error: EngineStoppedError, operation: Operation, transaction: str | None
+    ) -> Exception:
+        """What a request comes to whose engine has stopped."""
+        unknown = "it may or may not have been carried out"
+        if transaction is None:
+            return self.package.connection_error(f"{error} while the query was running: {unknown}")
+        if operation is Operation.COMMIT and error.sent:
+            return self.package.transaction_error(f"{error} during the commit: {unknown}")
+        return self.package.transaction_error(
+            f"Transaction lost: {error}; the database has rolled it back"
+        )
 
     async def _restarted(self, dead: EngineProcess) -> EngineProcess:
         """Start a new process in the place of `dead`, once for all who ask."""

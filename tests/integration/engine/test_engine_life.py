@@ -111,6 +111,27 @@ async def test_a_transaction_does_not_outlive_its_engine(client: Database) -> No
         await transaction.user.count()
 
 
+async def test_an_engine_killed_during_a_commit_leaves_the_outcome_open(
+    client: Database, database_url: str
+) -> None:
+    # a deferred trigger keeps the commit busy
+    for statement in (
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN PERFORM pg_sleep(30); RETURN NULL; END'",
+        "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON etf_info DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION slow()",
+    ):
+        await client.execute_raw(statement)
+    manager = client.tx()
+    transaction = await manager.start()
+    await transaction.etfinfo.create({"symbol": "SPY", "name": "x"})
+    committing = asyncio.create_task(manager.commit())
+    await until(database_url, 1, "state = 'active' AND query = 'COMMIT'")
+    os.kill(engine_pid(client), signal.SIGKILL)
+    with pytest.raises(TransactionError, match="during the commit: it may or may not"):
+        await committing
+
+
 async def test_a_new_engine_that_cannot_reach_the_database_says_so(own_postgres: Cluster) -> None:
     async with connected(own_postgres.url()) as client:
         own_postgres.stop()

@@ -193,6 +193,19 @@ async def test_a_failed_statement_does_not_cost_the_connection(database_url: str
         assert await client.query_raw("SELECT pg_backend_pid() AS pid") == [before]
 
 
+async def test_a_transaction_begun_by_hand_does_not_swallow_what_follows(database_url: str) -> None:
+    async with connected(database_url, "connection_limit=1") as client:
+        await client.execute_raw("BEGIN")
+        await a_user(client)
+        async with connected(database_url) as other:
+            assert await other.user.count() == 1
+
+
+async def test_two_statements_are_not_one_query(client: Database) -> None:
+    with pytest.raises(RawQueryError, match="multiple commands"):
+        await client.execute_raw("DELETE FROM users; DELETE FROM etf_info")
+
+
 @pytest.mark.each_postgres
 async def test_a_migration_does_not_break_prepared_statements(database_url: str) -> None:
     async with connected(database_url, "connection_limit=1") as client:

@@ -22,7 +22,7 @@ class PoolSession {
       if (config.name === undefined || !isStale(error)) throw error
       return await run(connection, config, values, this.context)
     } finally {
-      connection.release()
+      release(connection)
     }
   }
 
@@ -51,8 +51,13 @@ class TransactionSession {
   }
 
   release(error) {
-    return this.connection.release(error)
+    return release(this.connection, error)
   }
+}
+
+/** A connection that somebody left in a transaction (`BEGIN` as a raw query) is not for the next one. */
+function release(connection, error) {
+  connection.release(error ?? connection.getTransactionStatus() !== 'I')
 }
 
 async function run(connection, config, values, { names, observe }) {
@@ -60,6 +65,8 @@ async function run(connection, config, values, { names, observe }) {
   let failed = true
   try {
     config.name = names?.of(config.text)
+    // the simple protocol would run "SELECT 1; DROP TABLE ..." as two statements
+    config.queryMode = 'extended'
     const result = await connection.query(config, values)
     failed = false
     return result

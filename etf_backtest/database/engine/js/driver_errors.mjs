@@ -25,8 +25,9 @@ export function userFacing(code, message, meta = {}, error = message) {
   return { error, user_facing_error: { is_panic: false, message, meta, ...(code && { error_code: code }) } }
 }
 
-function details({ code, message, constraint, table, column, hint }) {
-  const given = { sqlstate: isSqlState(code) ? code : undefined, message, constraint, table, column, hint }
+function details(error) {
+  const { code, constraint, table, column, hint } = error
+  const given = { sqlstate: isSqlState(code) ? code : undefined, message: reason(error), constraint, table, column, hint }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value))
 }
 
