@@ -46,6 +46,7 @@ class WasmEngine:
         self._log_queries = log_queries
         self._process: EngineProcess | None = None
         self._url = ""
+        self._connecting = False
         self._restart: asyncio.Task[EngineProcess] | None = None
 
     @property
@@ -66,14 +67,18 @@ class WasmEngine:
         EngineConnectionError
             With Prisma's code as `code`: P1000 password, P1001 host, P1003 database, and so on.
         """
-        if self._process is not None:
+        if self._process is not None or self._connecting:
             raise self.package.engine.errors.AlreadyConnectedError(
                 "Already connected to the query engine"
             )
         if not datasources:
             raise self.package.connection_error("There is no database URL to connect to")
         self._url = datasources[0]["url"]
-        self._process = await self._start(timeout)
+        self._connecting = True
+        try:
+            self._process = await self._start(timeout)
+        finally:
+            self._connecting = False
         _open_engines.add(self)
 
     async def _start(self, timeout: timedelta = CONNECT_WITHIN) -> EngineProcess:  # noqa: ASYNC109
@@ -148,15 +153,22 @@ class WasmEngine:
         )
 
     async def _restarted(self, dead: EngineProcess) -> EngineProcess:
-        """Start a new process in the place of `dead`, once for all who ask."""
+        """A new process in the place of `dead`, started once for all who ask."""
         if self._process is not dead and self._process is not None:
             return self._process
         restart = self._restart
-        if restart is None or restart.done():
-            self._restart = restart = asyncio.create_task(self._start())
-        process = await asyncio.shield(restart)
-        if self._process is dead:
-            self._process = process
+        here = asyncio.get_running_loop()
+        if restart is None or restart.done() or restart.get_loop() is not here:
+            self._restart = restart = here.create_task(self._replace(dead))
+        return await asyncio.shield(restart)
+
+    async def _replace(self, dead: EngineProcess) -> EngineProcess:
+        process = await self._start()
+        if self._process is not dead:
+            # disconnected in the meantime
+            await process.aclose()
+            raise self.package.engine.errors.NotConnectedError("Not connected to the query engine")
+        self._process = process
         return process
 
     async def query(self, content: Query, *, tx_id: str | None) -> Any:

@@ -185,6 +185,14 @@ async def test_connecting_twice_and_again(database_url: str) -> None:
     await client.disconnect()
 
 
+async def test_connecting_twice_at_once(database_url: str) -> None:
+    client = new_client(database_url)
+    outcomes = await asyncio.gather(client.connect(), client.connect(), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), AlreadyConnectedError]
+    assert await client.user.count() == 0
+    await client.disconnect()
+
+
 async def test_an_engine_that_does_not_answer_is_given_up(
     tmp_path: Path, database_url: str
 ) -> None:

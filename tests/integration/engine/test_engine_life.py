@@ -17,7 +17,11 @@ import asyncpg
 import psutil
 import pytest
 
-from etf_backtest.database.client.engine.errors import EngineConnectionError, EngineError
+from etf_backtest.database.client.engine.errors import (
+    EngineConnectionError,
+    EngineError,
+    NotConnectedError,
+)
 from etf_backtest.database.client.errors import DataError, TransactionError
 from tests.fixtures.cluster import Cluster, run_apart
 from tests.integration.engine.database import (
@@ -97,6 +101,20 @@ async def test_an_engine_killed_while_idle_is_replaced_unnoticed(client: Databas
     # the event loop has had no chance to notice
     assert await client.user.count() == 0
     assert engine_pid(client) != pid
+
+
+async def test_disconnecting_during_a_restart_leaves_no_engine(database_url: str) -> None:
+    client = new_client(database_url)
+    await client.connect()
+    before = set(psutil.Process().children())
+    os.kill(engine_pid(client), signal.SIGKILL)
+    await asyncio.sleep(0.05)
+    query = asyncio.create_task(client.user.count())
+    await asyncio.sleep(0.02)
+    await client.disconnect()
+    with pytest.raises(NotConnectedError):
+        await query
+    assert all(ended(child.pid) for child in set(psutil.Process().children()) - before)
 
 
 async def test_a_transaction_does_not_outlive_its_engine(client: Database) -> None:

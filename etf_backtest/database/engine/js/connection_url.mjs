@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os'
 
 const SHAPE = /^postgres(?:ql)?:\/\/(?:(?<userinfo>[^/?#]*)@)?(?<authority>[^/?#@]*)(?:\/(?<database>[^?#]*))?(?:\?(?<query>[^#]*))?$/
 const HOST_AND_PORT = /^(?:\[(?<address>[^\]]*)\]|(?<host>[^:,]*))(?::(?<port>\d*))?$/
+const PROBE_WITHIN = 2000
 const EXAMPLE = 'postgresql://user:password@localhost:5432/database'
 
 /** The URL cannot be used. The message never holds the URL: it may hold a password. */
@@ -50,7 +51,7 @@ export function connectionSettings(url, sessionOptions = { TimeZone: 'UTC', Date
 
 /**
  * Settle `sslmode=prefer`, which pg does not know: ask the server whether it speaks TLS.
- * An unreachable server counts as "no": connecting will tell what is wrong with it.
+ * Of a server that does not answer nothing is decided: connecting will tell what is wrong with it.
  */
 export async function decideTls(settings) {
   if (!settings.tlsOptional) return settings
@@ -148,9 +149,9 @@ function offersTls({ host, port, connectTimeoutMillis }) {
       socket.destroy()
       resolve(offered)
     }
-    if (connectTimeoutMillis) socket.setTimeout(connectTimeoutMillis, () => answer(false))
-    socket.on('error', () => answer(false))
-    socket.on('close', () => answer(false))
+    socket.setTimeout(Math.min(connectTimeoutMillis || PROBE_WITHIN, PROBE_WITHIN), () => answer(true))
+    socket.on('error', () => answer(true))
+    socket.on('close', () => answer(true))
     socket.on('connect', () => socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47])))
     socket.on('data', (data) => answer(data[0] === 0x53))
   })

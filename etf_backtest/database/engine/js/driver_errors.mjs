@@ -52,7 +52,7 @@ function connection(error, settings) {
     return { code: 'P1017', message: `Server has closed the connection (${message})` }
   }
   if (TIMED_OUT.has(error.code) || /^(timeout expired|Connection terminated due to connection timeout)$/.test(message)) {
-    return { code: 'P1002', message: `The database server at ${place} was reached but timed out (connect_timeout is ${settings.connectTimeoutMillis / 1000} s)` }
+    return { code: 'P1002', message: `The database server at ${place} did not answer in time (connect_timeout is ${settings.connectTimeoutMillis / 1000} s)` }
   }
   if (NOT_REACHABLE.has(error.code)) {
     return { code: 'P1001', message: `Can't reach database server at ${place} (${message})` }
