@@ -166,13 +166,15 @@ def _show_completed(
         for line in _lines(metrics)
         if row.benchmarkSymbol or line.label not in _AGAINST_BENCHMARK
     ]
-    title = f"against {row.benchmarkSymbol}" if row.benchmarkSymbol else None
+    title = f"benchmark {row.benchmarkSymbol}" if row.benchmarkSymbol else None
     console.show_table(
         title,
         [("metric", "left"), ("value", "right")],
         [(line.label, _number(line.value, is_percent=line.is_percent)) for line in shown],
     )
+    console.show_text("")
     _show_curve(equity, metrics)
+    console.show_text("")
     for warning in results.get("warnings", []):
         console.warn(str(warning))
 
