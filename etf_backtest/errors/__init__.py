@@ -30,6 +30,7 @@ from etf_backtest.errors.prices import (
 from etf_backtest.errors.prisma import (
     GenerateError,
     MigrationNameError,
+    NodeMissingError,
     PrismaNotInstalledError,
     ProjectNotFoundError,
     VersionMismatchError,
@@ -72,6 +73,7 @@ __all__ = [
     "MissingPricesError",
     "NameTakenError",
     "NoPricesError",
+    "NodeMissingError",
     "NotConfirmedError",
     "NotFoundError",
     "PriceDataError",

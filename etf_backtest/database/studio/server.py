@@ -15,7 +15,8 @@ from typing import IO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from etf_backtest.database.studio.installation import Progress, install, node_program
+from etf_backtest.database.node import node_program
+from etf_backtest.database.studio.installation import Progress, install
 from etf_backtest.database.studio.target import StudioTarget, translate
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import StudioDatabaseError, StudioPortError, StudioStoppedError

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from etf_backtest.database.engine._command import bundled_node
+from etf_backtest.database.node import node_program
 
 MODULE = "etf_backtest/database/engine/js/connection_url.mjs"
 PROGRAM = """
@@ -81,7 +81,7 @@ def read(repository: Path) -> dict[str, Any]:
     urls = [url for url, _ in (*URLS, *REFUSED)]
     program = PROGRAM % json.dumps((repository / MODULE).as_uri())
     result = subprocess.run(
-        [bundled_node(), "--input-type=module", "--eval", program, json.dumps(urls)],
+        [node_program(), "--input-type=module", "--eval", program, json.dumps(urls)],
         capture_output=True,
         text=True,
         check=True,
