@@ -161,6 +161,20 @@ class PricePanel:
         cut = slice(first, stop)
         return self._made(self.dates[cut], self.symbols, self.prices[cut], self.basis)
 
+    def priced_sessions(self) -> Self:
+        """Without the sessions on which none of the symbols has a price."""
+        priced = ~np.isnan(self.prices).all(axis=1)
+        if priced.all():
+            return self
+        return self._made(self.dates[priced], self.symbols, self.prices[priced], self.basis)
+
+    def followed_by(self, later: Self) -> Self:
+        """These sessions and then those of `later`, which has the same symbols."""
+        dates = np.concatenate((self.dates, later.dates))
+        return self._made(
+            dates, self.symbols, np.concatenate((self.prices, later.prices)), self.basis
+        )
+
     def with_prices(self, prices: FloatArray) -> Self:
         """The same sessions and symbols with prices of the same shape."""
         return self._made(self.dates, self.symbols, prices, self.basis)

@@ -16,6 +16,8 @@ SESSIONS_PER_YEAR = 252
 """For annualising statistics of single sessions."""
 DAYS_PER_YEAR = 365.25
 """For counting calendar years."""
+SHORTEST_YEAR = 365
+"""Days that a window must have to be annualised: any calendar year will do."""
 NEGLIGIBLE = 1e-14
 """A scatter of returns below this is rounding: the returns are constant."""
 
@@ -31,10 +33,10 @@ def annualized_return(returns: FloatArray, dates: DateArray) -> float:
     Raises
     ------
     UndefinedMetricError
-        The window is shorter than a year of 365.25 days.
+        The window is shorter than a year of 365 days.
     """
     days = int((dates[-1] - dates[0]) / np.timedelta64(1, "D"))
-    if days < DAYS_PER_YEAR:
+    if days < SHORTEST_YEAR:
         raise UndefinedMetricError(f"the window has {days} days, less than a year")
     return float((1.0 + total_return(returns)) ** (DAYS_PER_YEAR / days) - 1.0)
 

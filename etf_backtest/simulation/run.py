@@ -8,7 +8,7 @@ import numpy as np
 
 from etf_backtest.errors import InvalidParametersError, SimulationError, WindowError
 from etf_backtest.market import PricePanel
-from etf_backtest.market.missing import complete_prices
+from etf_backtest.market.missing import CompletePrices, complete_prices
 from etf_backtest.market.sessions import as_date
 from etf_backtest.metrics import summary
 from etf_backtest.simulation.kernel import cash_growth, hold
@@ -114,16 +114,13 @@ def simulate(
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """Complete prices of all symbols that a run needs."""
+    """Complete prices, of the symbols that each part of a run needs."""
 
-    panel: PricePanel
-    first: int
-    """The row of `panel` that is the window's first; rows before it are history."""
+    window: PricePanel
+    """The traded symbols and the benchmark on the sessions of the run."""
+    history: PricePanel
+    """The traded symbols alone, up to the end of the window: what the strategy may look at."""
     notes: tuple[str, ...]
-
-    @property
-    def window(self) -> PricePanel:
-        return self.panel.rows(self.first, None)
 
 
 def _prepare(
@@ -134,21 +131,42 @@ def _prepare(
     start: DateLike | None,
     end: DateLike | None,
 ) -> _Prepared:
-    """Cut the panel to the symbols and sessions of the run, and close its gaps."""
+    """Cut the panel to the symbols and sessions of the run, and close its gaps.
+
+    Before the window the benchmark plays no part: what the strategy sees, and so what it does, is
+    the same with every benchmark.
+    """
     extra = () if benchmark is None or benchmark in strategy.symbols else (benchmark,)
-    used = panel.select((*strategy.symbols, *extra))
+    used = panel.select((*strategy.symbols, *extra)).priced_sessions()
     first, stop = used.locate(start, end)
-    needed = first if strategy.history_sessions is None else strategy.history_sessions - 1
-    complete = complete_prices(used.rows(0, stop), rules.missing, first=max(0, first - needed))
-    row = int(np.searchsorted(complete.panel.dates, used.dates[first]))
-    if complete.panel.dates.size - row < 2:  # `common` has cut into the window itself
+    window = complete_prices(used.rows(0, stop), rules.missing, first=first)
+    if window.panel.dates.size < 2:  # `common` has cut into the window itself
         raise WindowError(
             f"{', '.join(used.symbols)} share fewer than 2 sessions of the window",
             start=as_date(used.dates[first]),
             end=as_date(used.dates[stop - 1]),
             remedy="choose another window, or leave out the symbol that ends early",
         )
-    return _Prepared(complete.panel, row, complete.notes)
+    row = int(np.searchsorted(used.dates, window.panel.dates[0]))
+    before = _before(used.select(strategy.symbols).rows(0, row), strategy, rules)
+    return _Prepared(
+        window.panel,
+        before.panel.followed_by(window.panel.select(strategy.symbols)),
+        (*window.notes, *(f"before the window, {note}" for note in before.notes)),
+    )
+
+
+def _before(panel: PricePanel, strategy: Strategy, rules: Rules) -> CompletePrices:
+    """What the strategy looks at before the window: rows since all its symbols have prices."""
+    known = ~np.isnan(panel.prices)
+    panel, known = panel.priced_sessions(), known[known.any(axis=1)]
+    begun = np.logical_or.accumulate(known, axis=0).all(axis=1)
+    since = int(begun.argmax()) if begun.any() else begun.size
+    if strategy.history_sessions is not None:
+        since = max(since, begun.size - strategy.history_sessions + 1)
+    # the ends of series are no matter here: `common` has nothing to clip
+    policy = "error" if rules.missing == "common" else rules.missing
+    return complete_prices(panel, policy, first=since)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,10 +180,10 @@ class _Plan:
 
 def _targets(prepared: _Prepared, strategy: Strategy, rebalance: Rebalance, lag: int) -> _Plan:
     """Ask the strategy on each decision's session, with what it can know then."""
-    window, history = prepared.window, prepared.panel.select(strategy.symbols)
+    window, history = prepared.window, prepared.history
     decisions = decision_rows(window.dates, rebalance)
     fills = fill_rows(decisions, lag=lag, sessions=window.dates.size)
-    ends = decisions[: fills.size] + prepared.first + 1
+    ends = decisions[: fills.size] + history.dates.size - window.dates.size + 1
     span = strategy.history_sessions
     ready = ends >= (1 if span is None else span)
     targets = np.zeros((fills.size, len(strategy.symbols)))

@@ -69,11 +69,11 @@ def test_annualized_return_counts_calendar_days_from_the_initial_value() -> None
 
 
 @pytest.mark.parametrize(
-    ("end", "defined"), [("2021-01-01", True), ("2020-12-31", False), ("2020-12-30", False)]
+    ("end", "defined"), [("2021-12-31", True), ("2022-01-01", True), ("2021-12-30", False)]
 )
-def test_a_year_has_365_days_and_a_quarter(end: str, defined: bool) -> None:
-    # 2020 was a leap year: 366 days to 2021-01-01, 365 to 2020-12-31
-    dates = np.array(["2020-01-01", end], dtype="datetime64[D]")
+def test_a_year_is_any_calendar_year(end: str, defined: bool) -> None:
+    # from the last day of 2020 to that of 2021: 365 days
+    dates = np.array(["2020-12-31", end], dtype="datetime64[D]")
     summary = metrics.summary([0.1], dates=dates)
     assert (summary.annualized_return is not None) is defined
     assert ("annualized_return" in summary.undefined) is not defined

@@ -17,7 +17,7 @@ from etf_backtest.market import PricePanel
 from etf_backtest.simulation import Rules, simulate
 from etf_backtest.strategies import BuyAndHold, Momentum
 
-# 2024-03-01 is a Friday; LATE begins on 03-05, ENDED has no price after 03-05
+# 2024-03-01 is a Friday; LATE begins on 03-05, ENDED has no price after 03-05, GAP none on it
 DAYS = pd.bdate_range("2024-03-01", periods=6)
 NONE = np.nan
 PANEL = PricePanel.from_frame(
@@ -26,6 +26,7 @@ PANEL = PricePanel.from_frame(
             "A": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
             "LATE": [NONE, NONE, 3.0, 4.0, 5.0, 6.0],
             "ENDED": [1.0, 2.0, 3.0, NONE, NONE, NONE],
+            "GAP": [1.0, 2.0, NONE, 4.0, 5.0, 6.0],
         },
         index=DAYS,
     )
@@ -63,13 +64,13 @@ COMMON = Rules(missing="common")
             Momentum(["ENDED"], look_back=1, skip=0),
             {"rules": COMMON, "start": "2024-03-05"},
             WindowError,
-            "ENDED share fewer than 2 sessions of the window",
+            "has 1 session",
         ),
         (
-            Momentum(["A", "LATE"], look_back=1, skip=0),
-            {"start": "2024-03-05"},
+            Momentum(["A", "GAP"], look_back=1, skip=0),
+            {"start": "2024-03-06"},
             MissingPricesError,
-            "LATE lacks prices on 1 session from 2024-03-04 to 2024-03-04",
+            "GAP lacks prices on 1 session from 2024-03-05 to 2024-03-05",
         ),
     ],
 )
