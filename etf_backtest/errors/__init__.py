@@ -36,6 +36,7 @@ from etf_backtest.errors.prisma import (
     VersionMismatchError,
 )
 from etf_backtest.errors.records import (
+    AmbiguousIdError,
     BacktestFailedError,
     InvalidPortfolioError,
     NameTakenError,
@@ -59,6 +60,7 @@ from etf_backtest.errors.studio import (
 
 __all__ = [
     "AllocationError",
+    "AmbiguousIdError",
     "BacktestFailedError",
     "ClusterVersionError",
     "DatabaseConnectionError",

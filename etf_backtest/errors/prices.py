@@ -67,7 +67,7 @@ class UncoveredWindowError(EtfBacktestError):
         super().__init__(
             f"{start} to {end} is not covered: {', '.join(symbols)} all have prices "
             f"from {first} to {last}",
-            remedy=f"use --from {first} --to {last} or a window inside, or import more prices",
+            remedy=f"use {first} to {last} or a window inside, or import more prices",
         )
         self.symbols = tuple(symbols)
         self.first = first

@@ -20,6 +20,18 @@ class NotFoundError(EtfBacktestError):
         self.known = tuple(known)
 
 
+class AmbiguousIdError(EtfBacktestError):
+    """The beginning of an id fits more than one row."""
+
+    def __init__(self, kind: str, beginning: str, *, count: int) -> None:
+        super().__init__(
+            f"{count} {kind}s have an id that begins with {beginning!r}",
+            remedy="give more of its characters",
+        )
+        self.kind = kind
+        self.beginning = beginning
+
+
 class NameTakenError(EtfBacktestError):
     """A name that must be unique is in use."""
 

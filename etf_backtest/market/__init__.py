@@ -5,5 +5,14 @@ from etf_backtest.market.basis import PriceBasis
 from etf_backtest.market.missing import ForwardFill, MissingPolicy
 from etf_backtest.market.panel import PricePanel
 from etf_backtest.market.series import PriceSeries
+from etf_backtest.market.sessions import LONGEST_CLOSURE
 
-__all__ = ["Bar", "ForwardFill", "MissingPolicy", "PriceBasis", "PricePanel", "PriceSeries"]
+__all__ = [
+    "LONGEST_CLOSURE",
+    "Bar",
+    "ForwardFill",
+    "MissingPolicy",
+    "PriceBasis",
+    "PricePanel",
+    "PriceSeries",
+]

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _DAY = np.timedelta64(1, "D")
 
 
+LONGEST_CLOSURE = 4
+"""Weekdays in a row without a session: New York, September 2001. More than that is a hole."""
+
+
 def as_date(session: np.datetime64) -> dt.date:
     """The same day as a `datetime.date`."""
     date: dt.date = session.astype("datetime64[D]").item()

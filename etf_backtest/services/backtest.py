@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from etf_backtest import __version__
-from etf_backtest.database.models import BacktestStatus, to_json
-from etf_backtest.errors import BacktestFailedError, EtfBacktestError, NotFoundError
+from etf_backtest.database.models import BacktestStatus, PrismaError, to_json
+from etf_backtest.errors import (
+    AmbiguousIdError,
+    BacktestFailedError,
+    EtfBacktestError,
+    NotFoundError,
+)
 from etf_backtest.services.accounts import local_user
 from etf_backtest.services.metrics_row import metrics_row
-from etf_backtest.services.portfolios import find_portfolio, parse_uuid
-from etf_backtest.services.price_panel import fit_window, load_panel
+from etf_backtest.services.portfolios import (
+    check_capital,
+    check_name,
+    find_portfolio,
+    parse_uuid,
+)
+from etf_backtest.services.price_panel import FittedWindow, fit_window, load_prices
 from etf_backtest.services.strategies import find_strategy
-from etf_backtest.simulation import CONVENTIONS_VERSION, Rules, simulate
+from etf_backtest.simulation import CONVENTIONS_VERSION, Rules, check_risk_free, simulate
 from etf_backtest.strategies import build_strategy
 
 if TYPE_CHECKING:
@@ -35,9 +49,14 @@ class BacktestRun:
     result: SimulationResult
 
 
+STORE_WITHIN = dt.timedelta(minutes=5)
+"""For the one transaction that stores a result: a daily schedule over decades has many trades."""
+LONGEST_NAME = 255
+
+
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """All that a run needs, checked as far as it can be without prices."""
+    """All that a run needs, checked."""
 
     portfolio: Portfolio
     strategy_row: StrategyRow
@@ -45,6 +64,9 @@ class _Request:
     rules: Rules
     benchmark: str | None
     risk_free: float
+    panel: PricePanel
+    window: FittedWindow
+    notes: tuple[str, ...]
 
 
 async def run_backtest(
@@ -94,7 +116,8 @@ async def run_backtest(
 
     Raises
     ------
-    NotFoundError, InvalidParametersError, UncoveredWindowError, NoPricesError
+    NotFoundError, InvalidParametersError, InvalidPortfolioError, NoPricesError, WindowError, \
+    UncoveredWindowError
         What was asked for cannot be; no row was written.
     BacktestFailedError
         The computation failed; the row says failed, with the reason.
@@ -102,48 +125,69 @@ async def run_backtest(
     portfolio_row = await find_portfolio(db, portfolio)
     strategy_row = await find_strategy(db, strategy)
     capital = portfolio_row.initialCapital if initial_capital is None else initial_capital
+    check_capital(capital)
+    check_risk_free(risk_free)
+    title = (name or f"{portfolio_row.name}: {strategy_row.name}")[:LONGEST_NAME]
+    check_name(title if name is None else name)
+    rules = Rules(
+        initial_capital=float(capital),
+        rebalance=rebalance,
+        lag=lag,
+        cash_rate=cash_rate,
+        missing=missing,
+    )
     allocations = {h.symbol: float(h.allocation) for h in portfolio_row.holdings or []}
+    built = build_strategy(str(strategy_row.type), dict(strategy_row.parameters), allocations)
+    against = None if benchmark is None else benchmark.upper()
+    loaded = await load_prices(db.url, [*built.symbols, *([against] if against else [])])
+    window = fit_window(loaded.panel, start, end, missing)
     request = _Request(
         portfolio_row,
         strategy_row,
-        build_strategy(str(strategy_row.type), dict(strategy_row.parameters), allocations),
-        Rules(
-            initial_capital=float(capital),
-            rebalance=rebalance,
-            lag=lag,
-            cash_rate=cash_rate,
-            missing=missing,
-        ),
-        None if benchmark is None else benchmark.upper(),
+        built,
+        rules,
+        against,
         risk_free,
+        loaded.panel,
+        window,
+        (*_allocation_notes(built, allocations), *loaded.notes, *window.notes),
     )
-    symbols = [*request.strategy.symbols, *([request.benchmark] if request.benchmark else [])]
-    panel = await load_panel(db.url, symbols, until=end or dt.date.max)
-    window = fit_window(panel, start, end)
-    row = await db.backtest.create(
-        data={
-            "userId": portfolio_row.userId,
-            "portfolioId": portfolio_row.id,
-            "strategyId": strategy_row.id,
-            "name": name or f"{portfolio_row.name}: {strategy_row.name}",
-            "startDate": _midnight(start or window[0]),
-            "endDate": _midnight(end or window[1]),
-            "initialCapital": capital,
-            "benchmarkSymbol": request.benchmark,
-            "options": to_json({**request.rules.to_dict(), "risk_free": risk_free}),
-        }
+    row_id = str(uuid4())
+    creation = asyncio.ensure_future(
+        db.backtest.create(
+            data={
+                "id": row_id,
+                "userId": portfolio_row.userId,
+                "portfolioId": portfolio_row.id,
+                "strategyId": strategy_row.id,
+                "name": title,
+                "startDate": _midnight(start or window.start),
+                "endDate": _midnight(end or window.end),
+                "initialCapital": capital,
+                "benchmarkSymbol": against,
+                "options": to_json({**rules.to_dict(), "risk_free": risk_free}),
+            }
+        )
     )
-    return await _run(db, row.id, request, panel, window)
+    try:
+        # whoever cancels must not leave a row behind that is written after it was looked for
+        await asyncio.shield(creation)
+        return await _run(db, row_id, request)
+    except EtfBacktestError as error:
+        await _fail(db, row_id, str(error))
+        raise BacktestFailedError(row_id, error.message, remedy=error.remedy) from error
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        await asyncio.wait([creation])
+        await _fail_whatever_happens(db, row_id, "interrupted", error)
+        raise
+    except BaseException as error:
+        # a bug, or the database is gone: the row must not say running for ever
+        await _fail_whatever_happens(db, row_id, f"{type(error).__name__}: {error}", error)
+        raise
 
 
-async def _run(
-    db: Database,
-    backtest_id: str,
-    request: _Request,
-    panel: PricePanel,
-    window: tuple[dt.date, dt.date],
-) -> BacktestRun:
-    """Take a pending row through running to completed or failed."""
+async def _run(db: Database, backtest_id: str, request: _Request) -> BacktestRun:
+    """Take a pending row through running to completed."""
     await db.backtest.update(
         where={"id": backtest_id},
         data={
@@ -152,30 +196,35 @@ async def _run(
             "conventionsVersion": CONVENTIONS_VERSION,
         },
     )
-    try:
-        result = simulate(
-            panel,
-            request.strategy,
-            request.rules,
-            benchmark=request.benchmark,
-            risk_free=request.risk_free,
-            start=window[0],
-            end=window[1],
-        )
-        return BacktestRun(await _complete(db, backtest_id, result), result)
-    except EtfBacktestError as error:
-        await _fail(db, backtest_id, str(error))
-        raise BacktestFailedError(backtest_id, error.message, remedy=error.remedy) from error
-    except BaseException as error:
-        # interrupted, or a bug: the row must not say running for ever
-        await _fail(db, backtest_id, f"{type(error).__name__}: {error}")
-        raise
+    result = simulate(
+        request.panel,
+        request.strategy,
+        request.rules,
+        benchmark=request.benchmark,
+        risk_free=request.risk_free,
+        start=request.window.start,
+        end=request.window.end,
+    )
+    return BacktestRun(await _complete(db, backtest_id, result, request.notes), result)
 
 
-async def _complete(db: Database, backtest_id: str, result: SimulationResult) -> Backtest:
+def _allocation_notes(strategy: Strategy, allocations: Mapping[str, float]) -> tuple[str, ...]:
+    """A word to whoever expects fractions to be kept by a strategy that ignores them."""
+    even = len(set(allocations.values())) == 1 and math.isclose(sum(allocations.values()), 1.0)
+    if strategy.uses_allocations or even:
+        return ()
+    return (
+        f"{strategy.name} chooses among the portfolio's symbols and invests all of the money; the "
+        "portfolio's fractions play no part",
+    )
+
+
+async def _complete(
+    db: Database, backtest_id: str, result: SimulationResult, notes: tuple[str, ...]
+) -> Backtest:
     metrics, warnings = metrics_row(backtest_id, result)
-    results = {**result.to_dict(), "warnings": [*result.warnings, *warnings]}
-    async with db.tx() as transaction:
+    results = {**result.to_dict(), "warnings": [*notes, *result.warnings, *warnings]}
+    async with db.tx(max_wait=STORE_WITHIN, timeout=STORE_WITHIN) as transaction:
         await transaction.performancemetrics.create(data=metrics)
         row = await transaction.backtest.update(
             where={"id": backtest_id},
@@ -188,9 +237,21 @@ async def _complete(db: Database, backtest_id: str, result: SimulationResult) ->
 
 
 async def _fail(db: Database, backtest_id: str, reason: str) -> None:
-    await db.backtest.update(
-        where={"id": backtest_id}, data={"status": BacktestStatus.failed, "errorMessage": reason}
+    """Mark the row failed, if it was written."""
+    await db.backtest.update_many(
+        where={"id": backtest_id},
+        data={"status": BacktestStatus.failed, "errorMessage": reason},
     )
+
+
+async def _fail_whatever_happens(
+    db: Database, backtest_id: str, reason: str, error: BaseException
+) -> None:
+    """Mark the row failed while `error` is on its way, which stays the one that is raised."""
+    try:
+        await asyncio.shield(_fail(db, backtest_id, reason))
+    except PrismaError as second:
+        error.add_note(f"backtest {backtest_id} could not be marked as failed: {second}")
 
 
 async def list_backtests(
@@ -214,7 +275,7 @@ async def find_backtest(db: Database, backtest_id: str) -> Backtest:
 
     Raises
     ------
-    NotFoundError
+    NotFoundError, AmbiguousIdError
         There is none, or more than one.
     """
     user = await local_user(db)
@@ -225,7 +286,9 @@ async def find_backtest(db: Database, backtest_id: str) -> Backtest:
             user.id,
             backtest_id.lower(),
         )
-        full_id = matching[0]["id"] if len(matching) == 1 else None
+        if len(matching) > 1:
+            raise AmbiguousIdError("backtest", backtest_id, count=len(matching))
+        full_id = matching[0]["id"] if matching else None
     row = full_id and await db.backtest.find_first(
         where={"id": full_id, "userId": user.id},
         include={"metrics": True, "portfolio": True, "strategy": True},

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from etf_backtest.database.models import UniqueViolationError
 from etf_backtest.errors import InvalidPortfolioError, NameTakenError, NotFoundError
 from etf_backtest.market.bar import is_symbol
 from etf_backtest.services.accounts import local_user
@@ -53,14 +55,28 @@ async def create_portfolio(
     NameTakenError
         The user has a portfolio of that name.
     """
-    check_portfolio(name=name, allocations=allocations, initial_capital=initial_capital)
+    check_portfolio(
+        name=name, allocations=allocations, initial_capital=initial_capital, currency=currency
+    )
     user = await local_user(db)
-    taken = await db.portfolio.find_first(where={"userId": user.id, "name": name})
-    if taken is not None:
-        raise NameTakenError("portfolio", name)
+    try:
+        return await _create(db, user.id, name, allocations, initial_capital, description, currency)
+    except UniqueViolationError:
+        raise NameTakenError("portfolio", name) from None
+
+
+async def _create(
+    db: Database,
+    user_id: str,
+    name: str,
+    allocations: Mapping[str, Decimal],
+    initial_capital: Decimal,
+    description: str | None,
+    currency: str,
+) -> Portfolio:
     return await db.portfolio.create(
         data={
-            "userId": user.id,
+            "userId": user_id,
             "name": name,
             "description": description,
             "initialCapital": initial_capital,
@@ -77,11 +93,10 @@ async def create_portfolio(
 
 
 def check_portfolio(
-    *, name: str, allocations: Mapping[str, Decimal], initial_capital: Decimal
+    *, name: str, allocations: Mapping[str, Decimal], initial_capital: Decimal, currency: str
 ) -> None:
     """Raise InvalidPortfolioError for the first value that the database would refuse."""
-    if not name.strip() or len(name) > 255:
-        raise InvalidPortfolioError(f"the name {name[:40]!r} has not 1 to 255 characters")
+    check_name(name)
     if parse_uuid(name) is not None:
         raise InvalidPortfolioError(f"the name {name!r} looks like an id", remedy="use another")
     if not allocations:
@@ -104,11 +119,26 @@ def check_portfolio(
         raise InvalidPortfolioError(
             f"the allocations sum to {total}", remedy="make the sum 1 or less; the rest is cash"
         )
-    if not (initial_capital.is_finite() and 0 < initial_capital < MONEY_LIMIT) or (
-        initial_capital != initial_capital.quantize(Decimal("0.01"))
-    ):
+    check_capital(initial_capital)
+    if re.fullmatch(r"[A-Z]{3}", currency) is None:
         raise InvalidPortfolioError(
-            f"the capital is {initial_capital}",
+            f"the currency is {currency!r}", remedy="give its ISO code, such as USD"
+        )
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidPortfolioError unless `name` has 1 to 255 characters that can be seen."""
+    if not name.strip() or len(name) > 255:
+        raise InvalidPortfolioError(
+            f"the name {name[:40]!r} cannot be used", remedy="give one of 1 to 255 characters"
+        )
+
+
+def check_capital(amount: Decimal) -> None:
+    """Raise InvalidPortfolioError unless `amount` is money that the database can hold."""
+    if not (amount.is_finite() and 0 < amount < MONEY_LIMIT) or amount != round(amount, 2):
+        raise InvalidPortfolioError(
+            f"the capital is {amount}",
             remedy=f"give an amount above 0 and below {MONEY_LIMIT:,} with at most two decimals",
         )
 

@@ -3,34 +3,66 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from etf_backtest.database.price_store import StoredSeries, load_series
-from etf_backtest.errors import NoPricesError, UncoveredWindowError
-from etf_backtest.market import PricePanel, PriceSeries
+from etf_backtest.errors import NoPricesError, UncoveredWindowError, WindowError
+from etf_backtest.market import LONGEST_CLOSURE, PriceBasis, PricePanel, PriceSeries
 
 if TYPE_CHECKING:
     from etf_backtest.database.url import DatabaseUrl
+    from etf_backtest.market import MissingPolicy
+    from etf_backtest.typing import DateArray
 
 IMPORT_REMEDY = "import its prices with: etf-backtest prices import FILE"
 
 
-async def load_panel(
-    url: DatabaseUrl, symbols: Sequence[str], *, until: dt.date = dt.date.max
-) -> PricePanel:
-    """Every stored session of `symbols` up to `until`, as total-return prices.
+@dataclass(frozen=True, slots=True)
+class LoadedPrices:
+    """A panel, and what has to be known about where its prices come from."""
+
+    panel: PricePanel
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FittedWindow:
+    """The sessions that a run goes over, and why they are not others."""
+
+    start: dt.date
+    end: dt.date
+    notes: tuple[str, ...]
+
+
+async def load_prices(url: DatabaseUrl, symbols: Sequence[str]) -> LoadedPrices:
+    """Every stored session of `symbols`, as total-return prices.
 
     Raises
     ------
     NoPricesError
         Nothing is stored of a symbol, or not what its total return can be computed from.
     """
-    stored = await load_series(url, symbols, until=until)
-    return PricePanel.from_series(
-        total_return_series(symbol, stored) for symbol in dict.fromkeys(symbols)
+    stored = await load_series(url, symbols)
+    series = [total_return_series(symbol, stored) for symbol in dict.fromkeys(symbols)]
+    seams = (
+        _seam_note(stored[each.symbol])
+        for each in series
+        if each.basis is PriceBasis.ADJUSTED_CLOSE and len(stored[each.symbol].sources) > 1
+    )
+    return LoadedPrices(PricePanel.from_series(series), tuple(seams))
+
+
+def _seam_note(series: StoredSeries) -> str:
+    parts = ", ".join(f"{source} from {date}" for date, source in series.sources[:3])
+    more = "" if len(series.sources) <= 3 else f" and {len(series.sources) - 3} more"
+    return (
+        f"{series.symbol}: adjusted closes come from more than one source ({parts}{more}); vendors "
+        "adjust the whole history anew at every dividend, so returns at the seams may be wrong: "
+        "import one file for the whole history"
     )
 
 
@@ -61,7 +93,7 @@ def total_return_series(symbol: str, stored: Mapping[str, StoredSeries]) -> Pric
     if not lacks_adjusted.any():
         return PriceSeries.from_adjusted_closes(symbol, series.dates, series.adjusted_closes)
     if lacks_close.any():
-        date = series.dates[int(np.flatnonzero(lacks_close & ~lacks_adjusted | lacks_adjusted)[0])]
+        date = series.dates[int(np.flatnonzero(lacks_close | lacks_adjusted)[0])]
         raise NoPricesError(
             symbol,
             f"has closes on some sessions and adjusted closes on others (on {date} not both)",
@@ -78,34 +110,86 @@ def total_return_series(symbol: str, stored: Mapping[str, StoredSeries]) -> Pric
 
 
 def fit_window(
-    panel: PricePanel, start: dt.date | None, end: dt.date | None
-) -> tuple[dt.date, dt.date]:
+    panel: PricePanel, start: dt.date | None, end: dt.date | None, policy: MissingPolicy
+) -> FittedWindow:
     """First and last session of the window that somebody asked for.
 
-    A start that is no session moves to the next one, an end to the one before. Only days without
-    trading may be cut off where prices begin or end: a weekend, and for the start one holiday.
-    None is the first (last) session on which every symbol has a price.
+    A start that is no session moves to the next one, an end to the one before: over days without
+    trading, and not over prices that are missing. None is the first (last) session on which every
+    symbol has a price; the policies for missing prices may bring a start or end beyond that.
 
     Raises
     ------
     UncoveredWindowError
         Prices begin later or end earlier than that.
+    WindowError
+        No session is near the start or the end, or there are fewer than 2 in between.
     """
     priced = ~np.isnan(panel.prices)
-    first = _day(panel.dates[int(priced.argmax(axis=0).max())])
-    last = _day(panel.dates[panel.dates.size - 1 - int(priced[::-1].argmax(axis=0).max())])
-    begin, finish = first if start is None else start, last if end is None else end
+    firsts = panel.dates[priced.argmax(axis=0)]
+    lasts = panel.dates[panel.dates.size - 1 - priced[::-1].argmax(axis=0)]
+    if firsts.max() > lasts.min():
+        raise WindowError(
+            f"{', '.join(panel.symbols)} share no session: one begins on {firsts.max()}, "
+            f"another ends on {lasts.min()}",
+            remedy="leave one of them out, or import more prices",
+        )
+    # `common` clips, and forward filling carries on, where a series has ended
+    first = firsts.min() if policy == "common" else firsts.max()
+    last = lasts.min() if policy == "error" else lasts.max()
+    begin = firsts.max() if start is None else np.datetime64(start)
+    finish = lasts.min() if end is None else np.datetime64(end)
+    uncovered = UncoveredWindowError(
+        panel.symbols, _day(begin), _day(finish), first=_day(first), last=_day(last)
+    )
     if begin < first:
-        if np.busday_count(begin, first) > 1:
-            raise UncoveredWindowError(panel.symbols, begin, finish, first=first, last=last)
+        if np.busday_count(begin, first) > 1:  # New Year's Day, say
+            raise uncovered
         begin = first
     if finish > last:
-        if np.busday_count(last, finish + dt.timedelta(days=1)) > 1:
-            raise UncoveredWindowError(panel.symbols, begin, finish, first=first, last=last)
+        if np.busday_count(last + 1, finish + 1) > 0:
+            raise uncovered
         finish = last
-    if begin > last:
-        raise UncoveredWindowError(panel.symbols, begin, finish, first=first, last=last)
-    return _day(panel.session_from(begin)), finish
+    if begin > last or finish < first:
+        raise uncovered
+    session, before = panel.session_from(_day(begin)), _session_until(panel, finish)
+    _refuse_holes(begin, session, np.busday_count(begin, session))
+    _refuse_holes(finish, before, np.busday_count(before + 1, finish + 1))
+    panel.locate(session, before)  # at least two sessions
+    return FittedWindow(
+        _day(session), _day(before), tuple(_shortened(panel, firsts, lasts, start, end))
+    )
+
+
+def _refuse_holes(asked: np.datetime64, found: np.datetime64, weekdays: np.int_) -> None:
+    if weekdays > LONGEST_CLOSURE:
+        raise WindowError(
+            f"there is no session near {asked}: the one that would be taken is {found}, "
+            f"{weekdays} weekdays away",
+            remedy=f"use {found}, or import the missing prices",
+        )
+
+
+def _session_until(panel: PricePanel, date: np.datetime64) -> np.datetime64:
+    row = int(np.searchsorted(panel.dates, date, side="right")) - 1
+    session: np.datetime64 = panel.dates[row]
+    return session
+
+
+def _shortened(
+    panel: PricePanel,
+    firsts: DateArray,
+    lasts: DateArray,
+    start: dt.date | None,
+    end: dt.date | None,
+) -> Iterator[str]:
+    """What a window that nobody named leaves out of the longest series."""
+    if start is None and firsts.max() > firsts.min():
+        late = panel.symbols[int(firsts.argmax())]
+        yield f"the window begins on {firsts.max()}, where the prices of {late} begin"
+    if end is None and lasts.min() < lasts.max():
+        early = panel.symbols[int(lasts.argmin())]
+        yield f"the window ends on {lasts.min()}, where the prices of {early} end"
 
 
 def _day(date: np.datetime64) -> dt.date:

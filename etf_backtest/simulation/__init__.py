@@ -2,6 +2,13 @@
 
 from etf_backtest.simulation.result import CONVENTIONS_VERSION, SimulationResult, Window
 from etf_backtest.simulation.rules import Rules
-from etf_backtest.simulation.run import simulate
+from etf_backtest.simulation.run import check_risk_free, simulate
 
-__all__ = ["CONVENTIONS_VERSION", "Rules", "SimulationResult", "Window", "simulate"]
+__all__ = [
+    "CONVENTIONS_VERSION",
+    "Rules",
+    "SimulationResult",
+    "Window",
+    "check_risk_free",
+    "simulate",
+]

@@ -65,10 +65,7 @@ def simulate(
         The value is not a positive number on some session: the prices are absurd.
     """
     rules = Rules() if rules is None else rules
-    if not -1 < risk_free <= 1:
-        raise InvalidParametersError(
-            "simulate", [f"risk_free: expected an annual rate from -1 to 1, received {risk_free}"]
-        )
+    check_risk_free(risk_free)
     prepared = _prepare(panel, strategy, rules, benchmark, start, end)
     window = prepared.window
     traded = window.select(strategy.symbols)
@@ -110,6 +107,14 @@ def simulate(
             *metrics.notes(),
         ),
     )
+
+
+def check_risk_free(annual: float) -> None:
+    """Raise InvalidParametersError unless `annual` is a rate, a fraction."""
+    if not -1 < annual <= 1:
+        raise InvalidParametersError(
+            "simulate", [f"risk_free: expected an annual rate from -1 to 1, received {annual}"]
+        )
 
 
 @dataclass(frozen=True, slots=True)

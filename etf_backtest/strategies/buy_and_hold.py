@@ -38,6 +38,7 @@ class BuyAndHold(Strategy):
 
     name = "buy_and_hold"
     looks_at_prices = False
+    uses_allocations = True
     Parameters = BuyAndHoldParameters
     rebalance: Rebalance = "never"
     history_sessions = 1

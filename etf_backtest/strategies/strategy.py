@@ -27,6 +27,8 @@ class Strategy(ABC):
     """As in results and, for registered strategies, in the database (StrategyType)."""
     looks_at_prices: ClassVar[bool] = True
     """Whether the weights depend on prices; then they are filled one session after the decision."""
+    uses_allocations: ClassVar[bool] = False
+    """Whether a portfolio's fractions matter to it, and not only its symbols."""
     Parameters: ClassVar[type[ValidatedModel]] = ValidatedModel
     """The model of the parameters, with bounds and a JSON schema (`model_json_schema()`)."""
 

@@ -154,7 +154,7 @@ CREATE TABLE "market_data" (
     "adjusted_close" DECIMAL(10,4),
     "volume" BIGINT,
     "dividend_amount" DECIMAL(12,6),
-    "split_ratio" DECIMAL(12,6),
+    "split_ratio" DECIMAL(18,12),
     "source" VARCHAR(50) NOT NULL,
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "updated_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 from decimal import Decimal
 from typing import Any
@@ -15,11 +16,15 @@ from etf_backtest.database.price_store import store_bars
 from etf_backtest.errors import (
     BacktestFailedError,
     InvalidParametersError,
+    InvalidPortfolioError,
+    NameTakenError,
     NoPricesError,
     NotFoundError,
     UncoveredWindowError,
+    WindowError,
 )
 from etf_backtest.market.bar import Bar
+from etf_backtest.services.accounts import local_user
 from etf_backtest.services.backtest import find_backtest, list_backtests, run_backtest
 from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.simulation import Rules, simulate
@@ -176,7 +181,7 @@ async def test_an_interrupted_run_does_not_say_running_for_ever(
         await run_backtest(db, portfolio="p", strategy="buy-and-hold")
     (row,) = await list_backtests(db)
     assert row.status == "failed"
-    assert row.errorMessage == "KeyboardInterrupt: "
+    assert row.errorMessage == "interrupted"
 
 
 async def test_what_is_asked_for_is_checked_before_a_row_is_written(
@@ -196,11 +201,140 @@ async def test_what_is_asked_for_is_checked_before_a_row_is_written(
         await run_backtest(db, portfolio="p", strategy="buy-and-hold", benchmark="ccc")
     with pytest.raises(InvalidParametersError, match="cash_rate"):
         await run_backtest(db, portfolio="p", strategy="buy-and-hold", cash_rate=7)
-    with pytest.raises(UncoveredWindowError, match="from 2024-01-01 to 2024-01-03"):
+    with pytest.raises(UncoveredWindowError, match="2024-01-01 to 2024-01-03"):
         await run_backtest(db, portfolio="p", strategy="buy-and-hold", start=dt.date(2023, 6, 1))
-    with pytest.raises(UncoveredWindowError):
-        await run_backtest(db, portfolio="p", strategy="buy-and-hold", end=dt.date(2024, 1, 4))
+    for start, end, reason in [
+        (None, dt.date(2024, 1, 4), "is not covered"),
+        (None, dt.date.max, "is not covered"),
+        (dt.date(2023, 1, 1), dt.date(2023, 6, 1), "is not covered"),
+        (dt.date(2024, 1, 3), None, "1 session"),
+        (dt.date(2024, 1, 2), dt.date(2024, 1, 2), "1 session"),
+        (dt.date(2024, 1, 3), dt.date(2024, 1, 1), "after its end"),
+    ]:
+        with pytest.raises((UncoveredWindowError, WindowError), match=reason):
+            await run_backtest(db, portfolio="p", strategy="buy-and-hold", start=start, end=end)
+    for capital in ("0.001", "100.005", "1e11", "NaN", "-1"):
+        with pytest.raises(InvalidPortfolioError, match="the capital is"):
+            await run_backtest(
+                db, portfolio="p", strategy="buy-and-hold", initial_capital=Decimal(capital)
+            )
+    for name in (" ", "x" * 256):
+        with pytest.raises(InvalidPortfolioError, match="the name"):
+            await run_backtest(db, portfolio="p", strategy="buy-and-hold", name=name)
+    for risk_free in (5.0, float("nan"), float("inf")):
+        with pytest.raises(InvalidParametersError, match="risk_free"):
+            await run_backtest(db, portfolio="p", strategy="buy-and-hold", risk_free=risk_free)
     assert await db.backtest.count() == 0
+
+
+async def test_symbols_that_share_no_session_are_named(db: Database, add_prices: AddPrices) -> None:
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "120"])
+    late = [Bar("BBB", dt.date(2024, 6, day), adjusted_close=Decimal(50)) for day in (3, 4)]
+    await store_bars(db.url, late, source="test")
+    with pytest.raises(WindowError, match="share no session: one begins on 2024-06-03"):
+        await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+
+
+async def test_an_end_on_a_holiday_moves_to_the_session_before(db: Database) -> None:
+    """2024-01-15 is a Monday without trading; prices go on after it."""
+    await make_portfolio(db, {"AAA": Decimal(1)})
+    days = [11, 12, 16, 17]
+    bars = [Bar("AAA", dt.date(2024, 1, d), adjusted_close=Decimal(d)) for d in days]
+    await store_bars(db.url, bars, source="test")
+    run = await run_backtest(db, portfolio="p", strategy="buy-and-hold", end=dt.date(2024, 1, 15))
+    assert run.result.window.end == dt.date(2024, 1, 12)
+
+
+async def test_a_window_does_not_slide_over_missing_prices(
+    db: Database, add_prices: AddPrices
+) -> None:
+    """No price between 2024-01-05 and 2024-02-01: a start in between is not quietly moved."""
+    await make_portfolio(db, {"AAA": Decimal(1)})
+    await add_prices("AAA", ["100", "101", "102", "103", "104"])
+    later = [Bar("AAA", dt.date(2024, 2, d), adjusted_close=Decimal(9)) for d in (1, 2)]
+    await store_bars(db.url, later, source="test")
+    for start, end in ((dt.date(2024, 1, 10), None), (None, dt.date(2024, 1, 25))):
+        with pytest.raises(WindowError, match="there is no session near 2024-01-"):
+            await run_backtest(db, portfolio="p", strategy="buy-and-hold", start=start, end=end)
+    run = await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    assert any("no session on 18 weekdays" in warning for warning in run.result.warnings)
+
+
+async def test_common_clips_what_was_asked_for_and_says_so(
+    db: Database, add_prices: AddPrices
+) -> None:
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "101", "102", "103"])
+    late = [Bar("BBB", dt.date(2024, 1, d), adjusted_close=Decimal(50)) for d in (2, 3, 4)]
+    await store_bars(db.url, late, source="test")
+    run = await run_backtest(
+        db, portfolio="p", strategy="buy-and-hold", missing="common", start=dt.date(2024, 1, 1)
+    )
+    assert run.result.window.start == dt.date(2024, 1, 2)
+    assert any("instead of 2024-01-01" in warning for warning in run.result.warnings)
+    # without dates the window is the common one, and that is said, too
+    run = await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    stored: Any = run.backtest.results
+    assert any("where the prices of BBB begin" in warning for warning in stored["warnings"])
+
+
+async def test_adjusted_closes_of_two_imports_are_not_spliced_without_a_word(
+    db: Database,
+) -> None:
+    await make_portfolio(db, {"AAA": Decimal(1)})
+    for source, days in (("2023.csv", (1, 2, 3)), ("2024.csv", (4, 5))):
+        bars = [Bar("AAA", dt.date(2024, 1, d), adjusted_close=Decimal(d)) for d in days]
+        await store_bars(db.url, bars, source=source)
+    stored: Any = (await run_backtest(db, portfolio="p", strategy="buy-and-hold")).backtest.results
+    (seam,) = [w for w in stored["warnings"] if "more than one source" in w]
+    assert "2023.csv from 2024-01-01, 2024.csv from 2024-01-04" in seam
+
+
+async def test_fractions_that_a_strategy_ignores_are_mentioned(
+    db: Database, add_prices: AddPrices
+) -> None:
+    await add_prices("AAA", ["100", "101", "102"])
+    await add_prices("BBB", ["100", "101", "102"])
+    await make_portfolio(db, {"AAA": Decimal("0.7"), "BBB": Decimal("0.2")})
+    stored: Any = (await run_backtest(db, portfolio="p", strategy="momentum")).backtest.results
+    assert any("play no part" in warning for warning in stored["warnings"])
+    stored = (await run_backtest(db, portfolio="p", strategy="buy-and-hold")).backtest.results
+    assert not any("play no part" in warning for warning in stored["warnings"])
+
+
+async def test_cancelling_at_any_moment_leaves_no_row_pending_or_running(
+    db: Database, add_prices: AddPrices
+) -> None:
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "120", "110"])
+    await add_prices("BBB", ["50", "45", "45"])
+    for delay in (0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06):
+        task = asyncio.create_task(run_backtest(db, portfolio="p", strategy="buy-and-hold"))
+        await asyncio.sleep(delay)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        # what was shielded ends on its own
+        for _ in range(100):
+            rows = await list_backtests(db)
+            unsettled = sum(row.status in ("pending", "running") for row in rows)
+            if unsettled == 0:
+                break
+            await asyncio.sleep(0.01)
+        assert unsettled == 0, delay
+
+
+async def test_first_users_at_once_are_one_user(db: Database) -> None:
+    users = await asyncio.gather(*(local_user(db) for _ in range(8)))
+    assert len({user.id for user in users}) == 1
+
+
+async def test_a_name_is_taken_once_however_many_ask_at_once(db: Database) -> None:
+    outcomes = await asyncio.gather(*(make_portfolio(db) for _ in range(6)), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if outcome is not None]
+    assert len(refused) == 5
+    assert all(isinstance(outcome, NameTakenError) for outcome in refused)
 
 
 async def test_days_without_trading_move_to_the_sessions_beside_them(
