@@ -26,6 +26,12 @@ class Field(StrEnum):
     ADJUSTED_CLOSE = "adjusted_close"
 
 
+class Closes(StrEnum):
+    """What closes are, where there were splits."""
+
+    TRADED = "traded"
+
+
 @app.command("import")
 def import_(
     file: Annotated[
@@ -37,6 +43,10 @@ def import_(
     ] = False,
     field: Annotated[
         Field | None, typer.Option(help="What the numbers of a file with a column a symbol are.")
+    ] = None,
+    closes: Annotated[
+        Closes | None,
+        typer.Option(help="Your word that the closes of a file with splits are as traded."),
     ] = None,
     source: Annotated[
         str | None, typer.Option(help="Kept with each row; the file's name by default.")
@@ -56,6 +66,10 @@ def import_(
     """
     if (file is None) != sample:
         raise typer.BadParameter("give a file or --sample, one of the two", param_hint="FILE")
+    if sample and (field or closes or no_distributions):
+        raise typer.BadParameter("the sample needs no other option", param_hint="--sample")
+    if source is not None and not source.strip():
+        raise typer.BadParameter("give a name", param_hint="--source")
     from etf_backtest.providers.csv_file import read_prices
     from etf_backtest.providers.sample_prices import SAMPLE_SOURCE, read_sample_prices
     from etf_backtest.services.ingest import import_prices
@@ -66,6 +80,7 @@ def import_(
         prices = read_prices(
             file,
             wide_field=None if field is None else field.value,
+            closes="traded" if closes is Closes.TRADED else None,
             no_distributions=no_distributions,
         )
         source = source or file.name

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from etf_backtest.database.decimals import rounded
+from etf_backtest.errors import ContradictoryPricesError
 from etf_backtest.market.bar import PRICE_FIELDS, Bar
 
 if TYPE_CHECKING:
@@ -145,15 +146,24 @@ async def store_bars(url: DatabaseUrl, bars: Sequence[Bar], *, source: str) -> S
 
     Raises
     ------
-    asyncpg.PostgresError
-        The database refuses a row; nothing is stored.
+    ContradictoryPricesError
+        A row breaks a rule of the table, by itself or together with what is stored; nothing is
+        stored.
     """
-    async with _connection(url) as connection, connection.transaction():
-        await connection.execute(_STAGING)
-        await connection.copy_records_to_table(
-            "staged_bars", records=_records(bars), columns=list(Bar._fields)
-        )
-        row = await connection.fetchrow(_MERGE, source)
+    from asyncpg import CheckViolationError
+
+    async with _connection(url) as connection:
+        try:
+            async with connection.transaction():
+                await connection.execute(_STAGING)
+                await connection.copy_records_to_table(
+                    "staged_bars", records=_records(bars), columns=list(Bar._fields)
+                )
+                row = await connection.fetchrow(_MERGE, source)
+        except CheckViolationError as error:
+            raise ContradictoryPricesError(
+                error.constraint_name or "of market_data", row=_failing_row(error.detail)
+            ) from error
     assert row is not None  # noqa: S101  # an aggregate without GROUP BY always has one row
     inserted, updated = row
     return StoreReport(inserted, updated, len(bars) - inserted - updated)
@@ -197,6 +207,17 @@ class _Connection:
 
     async def __aexit__(self, *_: object) -> None:
         await self.connection.close()
+
+
+def _failing_row(detail: str | None) -> str | None:
+    """Symbol, date and prices of PostgreSQL's "Failing row contains (id, symbol, date, ...)"."""
+    _, _, row = (detail or "").partition("(")
+    values = row.split(", ")
+    if len(values) < 8:
+        return None
+    prices = zip(PRICE_FIELDS, values[3:8], strict=True)
+    known = ", ".join(f"{name} {value}" for name, value in prices if value != "null")
+    return f"{values[1]}, {values[2]}: {known}"
 
 
 def _records(bars: Sequence[Bar]) -> Iterator[tuple[object, ...]]:

@@ -18,6 +18,7 @@ from etf_backtest.errors.postgres import (
     EmbeddedServerError,
 )
 from etf_backtest.errors.prices import (
+    ContradictoryPricesError,
     MissingPricesError,
     NoPricesError,
     PriceDataError,
@@ -63,6 +64,7 @@ __all__ = [
     "AmbiguousIdError",
     "BacktestFailedError",
     "ClusterVersionError",
+    "ContradictoryPricesError",
     "DatabaseConnectionError",
     "DatabaseMissingError",
     "DatabaseUrlError",

@@ -36,10 +36,11 @@ class PriceFileError(EtfBacktestError):
         remedy: str | None = None,
     ) -> None:
         if message is None:
-            more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+            others = len(problems) - 1
+            more = f" (and {others} more problem{'s'[: others > 1]})" if others else ""
             message = f"{problems[0]}{more}"
             remedy = remedy or "mend the file and import it again; nothing of it was stored"
-        super().__init__(f"{path.name}: {message}", remedy=remedy)
+        super().__init__(f"{path.name or path}: {message}", remedy=remedy)
         self.path = path
         self.problems = problems
 
@@ -50,6 +51,18 @@ class NoPricesError(EtfBacktestError):
     def __init__(self, symbol: str, message: str, *, remedy: str) -> None:
         super().__init__(f"{symbol}: {message}", remedy=remedy)
         self.symbol = symbol
+
+
+class ContradictoryPricesError(EtfBacktestError):
+    """A bar does not go together with what is stored of the same session; nothing was stored."""
+
+    def __init__(self, rule: str, *, row: str | None = None) -> None:
+        super().__init__(
+            f"prices break the rule {rule} once they are merged with what is stored"
+            + (f": {row}" if row else ""),
+            remedy="import the whole bar (open, high, low and close), or mend the file",
+        )
+        self.rule = rule
 
 
 class UncoveredWindowError(EtfBacktestError):

@@ -19,6 +19,7 @@ from etf_backtest.errors import PriceFileError, PriceProblem
 from etf_backtest.market.bar import NUMBER_FIELDS, Bar, bar_problems, is_symbol
 
 WideField = Literal["close", "adjusted_close"]
+Closes = Literal["traded"]
 
 _COLUMN_NAMES = {
     "symbol": "symbol",
@@ -36,6 +37,8 @@ _COLUMN_NAMES = {
     "dividends": "dividend_amount",
     "split_ratio": "split_ratio",
 }
+_DISTRIBUTIONS = re.compile(r"split|div|distribution", re.IGNORECASE)
+_ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _LONG_HEADER = "symbol,date,open,high,low,close,adjusted_close,volume,dividend_amount,split_ratio"
 
@@ -55,7 +58,11 @@ class PriceFile:
 
 
 def read_prices(
-    path: Path, *, wide_field: WideField | None = None, no_distributions: bool = False
+    path: Path,
+    *,
+    wide_field: WideField | None = None,
+    closes: Closes | None = None,
+    no_distributions: bool = False,
 ) -> PriceFile:
     """Read and validate a CSV file of prices: all of it, or an error.
 
@@ -65,6 +72,9 @@ def read_prices(
         UTF-8 (a byte-order mark is fine), comma-separated, ISO dates, point as decimal sign.
     wide_field : {"close", "adjusted_close"}, optional
         What the numbers of a wide file are. A wide file does not say it, so it must be given.
+    closes : {"traded"}, optional
+        The caller's word that closes are as traded: not divided by later splits. A file with
+        splits must come with it, because such closes look like any others.
     no_distributions : bool
         The caller knows that these symbols paid no dividends and did not split: bars without
         dividend or split get 0 and 1.
@@ -95,15 +105,29 @@ def read_prices(
                 "has a symbol column, so its header already says what each number is",
                 remedy="leave the field option out",
             )
-        return _Reader(path, no_distributions).long(header, columns, rows)
+        return _Reader(path, no_distributions, closes).long(header, columns, rows)
     if columns[:1] == ["date"]:
+        fields = [name for name, column in zip(header[1:], columns[1:], strict=True) if column]
+        if fields:
+            raise PriceFileError(
+                path,
+                f"has the column {fields[0]} and no symbol: it looks like the bars of one symbol",
+                remedy="add a column symbol",
+            )
         if wide_field is None:
             raise PriceFileError(
                 path,
                 "has one column a symbol and does not say what its numbers are",
                 remedy="say it with --field close or --field adjusted_close",
             )
-        return _Reader(path, no_distributions).wide(header, wide_field, rows)
+        return _Reader(path, no_distributions, closes).wide(header, wide_field, rows)
+    separator = next((mark for mark in (";", "\t", "|") if mark in ",".join(header)), None)
+    if separator is not None:
+        raise PriceFileError(
+            path,
+            f"is separated by {separator!r}",
+            remedy="save it separated by commas, with a point as decimal sign",
+        )
     raise PriceFileError(
         path,
         f"has the header {','.join(header)[:80]!r}",
@@ -125,8 +149,9 @@ def _rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
 class _Reader:
     """Collects bars and problems of one file."""
 
-    def __init__(self, path: Path, no_distributions: bool) -> None:
+    def __init__(self, path: Path, no_distributions: bool, closes: Closes | None) -> None:
         self.path = path
+        self.closes = closes
         self.no_distributions = no_distributions
         self.bars: list[Bar] = []
         self.problems: list[PriceProblem] = []
@@ -146,11 +171,19 @@ class _Reader:
             raise PriceFileError(self.path, "has no column date")
         if not {"close", "adjusted_close"} & set(known):
             raise PriceFileError(self.path, "has neither a column close nor adjusted_close")
+        ignored = tuple(n for n, c in zip(header, columns, strict=True) if c is None)
+        for name in ignored:
+            if self.no_distributions and _DISTRIBUTIONS.search(name):
+                raise PriceFileError(
+                    self.path,
+                    f"has the column {name!r}, which looks like distributions",
+                    remedy="name it dividend_amount or split_ratio (1 where there was none), or "
+                    "take it out, before you say that there were none",
+                )
         for number, row in rows:
             if self._has_width(number, row, len(header)):
                 cells = {c: cell.strip() for c, cell in zip(columns, row, strict=True) if c}
                 self._add_cells(number, cells)
-        ignored = tuple(n for n, c in zip(header, columns, strict=True) if c is None)
         return self._result("long", ignored)
 
     def wide(
@@ -181,7 +214,7 @@ class _Reader:
         return len(row) == width
 
     def _add_cells(self, number: int, cells: dict[str, str]) -> None:
-        symbol = cells["symbol"].upper()
+        symbol = cells["symbol"].upper() if cells["symbol"].isascii() else cells["symbol"]
         try:
             date = _iso_date(cells["date"])
         except ValueError:
@@ -201,8 +234,8 @@ class _Reader:
                 )
                 return
         if self.no_distributions:
-            values["dividend_amount"] = values["dividend_amount"] or Decimal(0)
-            values["split_ratio"] = values["split_ratio"] or Decimal(1)
+            for field, none in (("dividend_amount", Decimal(0)), ("split_ratio", Decimal(1))):
+                values[field] = none if values[field] is None else values[field]
         self._add(number, Bar(symbol, date, **values))  # type: ignore[arg-type]  # int only for volume
 
     def _add(self, number: int, bar: Bar) -> None:
@@ -230,12 +263,20 @@ class _Reader:
             raise PriceFileError(self.path, problems=tuple(self.problems))
         if not self.bars:
             raise PriceFileError(self.path, "has no prices in it")
+        split = next((b for b in self.bars if b.close and b.split_ratio not in (None, 1)), None)
+        if split is not None and self.closes is None:
+            raise PriceFileError(
+                self.path,
+                f"has closes and splits ({split.symbol} on {split.date}), and does not say whether "
+                "its closes are as traded or already divided by later splits",
+                remedy="say --closes traded if they are; if not, import adjusted closes instead",
+            )
         return PriceFile(self.path, layout, tuple(self.bars), self.empty_cells, ignored)
 
 
 def _iso_date(cell: str) -> dt.date:
     """A date like 2024-01-31; fromisoformat() alone would take 20240131 and 2024-W05 as well."""
-    if len(cell) != 10:
+    if _ISO_DATE.fullmatch(cell) is None:
         raise ValueError(cell)
     return dt.date.fromisoformat(cell)
 

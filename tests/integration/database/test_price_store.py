@@ -12,6 +12,7 @@ import pytest
 
 from etf_backtest.database.price_store import StoreReport, coverage, load_series, store_bars
 from etf_backtest.database.url import DatabaseUrl
+from etf_backtest.errors import ContradictoryPricesError
 from etf_backtest.market.bar import Bar
 
 pytestmark = pytest.mark.each_postgres
@@ -83,9 +84,19 @@ async def test_a_changed_value_updates_its_row_and_what_is_not_said_stays(
 async def test_one_row_that_the_database_refuses_leaves_nothing_behind(url: DatabaseUrl) -> None:
     good = [Bar("SPY", DAY + dt.timedelta(n), close=Decimal(1)) for n in range(100)]
     bad = Bar("SPY", DAY + dt.timedelta(200), close=Decimal(-1))
-    with pytest.raises(asyncpg.CheckViolationError, match="market_data_close_positive"):
+    with pytest.raises(ContradictoryPricesError, match="market_data_close_positive"):
         await store_bars(url, [*good, bad], source="a")
     assert await fetch(url, "SELECT * FROM market_data") == []
+
+
+async def test_a_bar_that_contradicts_what_is_stored_is_named(url: DatabaseUrl) -> None:
+    whole = Bar("SPY", DAY, high=Decimal(11), low=Decimal(9), close=Decimal(10))
+    await store_bars(url, [whole], source="a")
+    message = r"market_data_high_is_highest .*: SPY, 2024-01-02: high 11.0000, .*close 12.0000"
+    with pytest.raises(ContradictoryPricesError, match=message):
+        await store_bars(url, [Bar("SPY", DAY, close=Decimal(12))], source="b")
+    (row,) = await fetch(url, "SELECT close FROM market_data")
+    assert row["close"] == Decimal(10)
 
 
 async def test_two_imports_of_the_same_symbols_at_once_both_hold(url: DatabaseUrl) -> None:

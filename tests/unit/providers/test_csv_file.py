@@ -28,7 +28,7 @@ SPY,2024-01-03,470.43,471.19,468.17,468.79,462.85,103585900,1.5,2
 
 
 def test_long_file_keeps_every_digit(tmp_path: Path) -> None:
-    file = read_prices(write(tmp_path, LONG))
+    file = read_prices(write(tmp_path, LONG), closes="traded")
     assert file.layout == "long"
     bar = file.bars[1]
     assert bar.symbol == "SPY"
@@ -52,6 +52,27 @@ def test_no_distributions_is_the_callers_word_for_silent_cells(tmp_path: Path) -
     first, second = read_prices(path, no_distributions=True).bars
     assert (first.dividend_amount, first.split_ratio) == (Decimal(0), Decimal(1))
     assert (second.dividend_amount, second.split_ratio) == (Decimal("0.5"), Decimal(1))
+
+
+def test_closes_of_a_file_with_splits_need_a_word(tmp_path: Path) -> None:
+    """125.01 -> 129.04 with a split of 4 may be a gain of 3 % or of 313 %: nobody can tell."""
+    path = write(
+        tmp_path,
+        "symbol,date,close,split_ratio\nAAPL,2020-08-28,125.01,1\nAAPL,2020-08-31,129.04,4\n",
+    )
+    with pytest.raises(PriceFileError, match=r"splits \(AAPL on 2020-08-31\).*--closes traded"):
+        read_prices(path)
+    assert len(read_prices(path, closes="traded").bars) == 2
+
+
+def test_no_distributions_does_not_overrule_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, "date,symbol,close,split_ratio\n2024-01-02,A,1,0\n")
+    with pytest.raises(PriceFileError, match="0 is not a split ratio"):
+        read_prices(path, no_distributions=True)
+    path = write(tmp_path, "date,symbol,close,Stock Splits\n2024-01-02,A,1,2\n")
+    assert read_prices(path).ignored_columns == ("Stock Splits",)
+    with pytest.raises(PriceFileError, match="'Stock Splits', which looks like distributions"):
+        read_prices(path, no_distributions=True)
 
 
 def test_wide_file_says_nothing_about_its_numbers_so_it_must_be_said(tmp_path: Path) -> None:
@@ -105,6 +126,10 @@ HEAD = "symbol,date,open,high,low,close,volume\n"
         (HEAD + 'SPY,2024-01-02,1,2,1,1,"5\n', "not CSV"),
         (HEAD, "has no prices in it"),
         ("", "has the header ''"),
+        ("symbol;date;close\nSPY;2024-01-02;1\n", "is separated by ';'"),
+        ("Date,Open,High,Low,Close\n2024-01-02,1,2,1,1\n", "has the column Open and no symbol"),
+        (HEAD + "SPY,2020-W01-4,1,2,1,1,5\n", "'2020-W01-4' is not a date"),
+        (HEAD + "stra\u00dfe,2024-01-02,1,2,1,1,5\n", "is not a symbol"),
         ("a,b\n1,2\n", "has the header 'a,b'"),
         ("symbol,close\nSPY,1\n", "has no column date"),
         ("symbol,date,open\nSPY,2024-01-02,1\n", "neither a column close nor adjusted_close"),
