@@ -40,6 +40,7 @@ async def columns(url: str, table: str) -> set[str]:
     return {row[0] for row in rows}
 
 
+@pytest.mark.each_postgres
 async def test_from_a_change_to_a_migration(
     empty_database: str, project: Path, settings: Settings, heard: Heard
 ) -> None:

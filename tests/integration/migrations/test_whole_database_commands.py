@@ -30,6 +30,7 @@ async def count(url: str, table: str) -> int:
 CHECKS = "pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
 
 
+@pytest.mark.each_postgres
 async def test_push_and_pull(
     empty_database: str, project: Path, settings: Settings, heard: Heard
 ) -> None:
@@ -85,6 +86,7 @@ async def test_push_and_pull(
     assert await count(empty_database, "etf_info") == 1
 
 
+@pytest.mark.each_postgres
 async def test_reset_and_seed(
     database_url: str, repository: Path, settings: Settings, heard: Heard
 ) -> None:
@@ -142,6 +144,7 @@ async def test_nobody_sees_a_password_and_ctrl_c_ends_it(
     await lock.close()
 
 
+@pytest.mark.each_postgres
 async def test_ctrl_c_leaves_no_temporary_database(
     empty_database: str, project: Path, settings: Settings, heard: Heard
 ) -> None:

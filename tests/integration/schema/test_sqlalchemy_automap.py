@@ -107,6 +107,7 @@ def read(connection: Connection) -> dict[str, Any]:
     return rows
 
 
+@pytest.mark.each_postgres
 async def test_automap_reads_and_writes_every_table(sqlalchemy_url: str) -> None:
     engine = create_async_engine(sqlalchemy_url)
     try:

@@ -28,6 +28,7 @@ async def run_seed(settings: Settings, repository: Path) -> str:
     return "".join(said)
 
 
+@pytest.mark.each_postgres
 async def test_seed_again_changes_nothing_and_keeps_edits(
     settings: Settings, repository: Path
 ) -> None:
