@@ -370,7 +370,7 @@ async def test_what_is_at_the_edge_is_taken(connection: Connection) -> None:
         close="NULL",
         adjusted_close="0.0001",
         dividend_amount="0",
-        split_ratio="0.000001",
+        split_ratio="0.000000000001",
     )
     edges = {"win_rate": "0", "max_drawdown": "0", "volatility": "0", "tracking_error": "0"}
     await connection.execute("DELETE FROM performance_metrics")
