@@ -25,6 +25,7 @@ from tests.integration.engine.database import (
     engine_of,
     engine_pid,
 )
+from tests.integration.engine.relay import relay
 
 MINUTE = timedelta(minutes=1)
 
@@ -99,6 +100,25 @@ async def test_the_timeout_ends_a_running_statement(client: Database) -> None:
             await transaction.query_raw("SELECT pg_sleep(20)")
     assert time.monotonic() - began < 5
     assert await client.user.count() == 0
+
+
+@pytest.mark.each_postgres
+@pytest.mark.parametrize("late", [0.4, 1.4])
+async def test_a_timeout_that_comes_late_cancels_nobody_else(
+    database_url: str, late: float
+) -> None:
+    # 1.4 s: longer than the engine waits for it
+    async with (
+        relay(database_url, cancel_after=late) as through,
+        connected(through.url, "connection_limit=1") as client,
+    ):
+        with pytest.raises(TransactionExpiredError):
+            async with client.tx(timeout=timedelta(milliseconds=50)) as transaction:
+                await transaction.query_raw("SELECT pg_sleep(0.2)")
+        # the statement ended by itself; the next one gets a connection, but not the cancellation
+        assert await client.query_raw("SELECT 1 AS one FROM pg_sleep(1)") == [{"one": 1}]
+        before, after = ("cancel", "rollback") if late < 1 else ("rollback", "cancel")
+        assert through.seen == [before, after]
 
 
 async def test_max_wait_holds_on_an_exhausted_pool(database_url: str) -> None:

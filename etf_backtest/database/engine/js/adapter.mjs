@@ -55,9 +55,9 @@ class TransactionSession {
   }
 }
 
-/** A connection that somebody left in a transaction (`BEGIN` as a raw query) is not for the next one. */
+/** Back into the pool, or closed if it is not for the next user. */
 function release(connection, error) {
-  connection.release(error ?? connection.getTransactionStatus() !== 'I')
+  connection.release(error ?? !connection.reusable)
 }
 
 async function run(connection, config, values, { names, observe }) {

@@ -4,13 +4,23 @@ import { connect } from 'node:net'
 import pg from 'pg'
 
 const IDLE_TIMEOUT = 300_000
+const CANCEL_WITHIN = 1000
 
 class Client extends pg.Client {
+  /** A CancelRequest is on its way, or was: it may strike whatever this connection runs next. */
+  cancelled = false
+
   constructor(settings) {
     // pg-pool hides the password from enumeration: a spread alone loses it
     super({ ...settings, password: settings.password, connectionTimeoutMillis: settings.connectTimeoutMillis })
     // a connection that breaks while it is held fails its next query; an event nobody hears ends Node
     this.on('error', () => {})
+  }
+
+  /** Whether the next user may have this connection: nothing of the last one is left on it. */
+  get reusable() {
+    // somebody may have left it in a transaction (`BEGIN` as a raw query)
+    return this.getTransactionStatus() === 'I' && !this.cancelled
   }
 }
 
@@ -70,17 +80,29 @@ export class ConnectionPool extends pg.Pool {
     for (const client of this.#held) this.cancel(client)
   }
 
-  /** Ask the server to stop the statement that `client` is running, if any (a CancelRequest). */
+  /**
+   * Ask the server to stop the statement that `client` is running, if any (a CancelRequest). Afterwards
+   * the connection is not `reusable`.
+   *
+   * @returns {Promise<void>} resolves once the server has passed the request on, or does not answer
+   */
   cancel(client) {
-    if (!client._getActiveQuery()) return
+    if (!client._getActiveQuery()) return Promise.resolve()
+    client.cancelled = true
     const { host, port } = this.options
-    const socket = connect(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port })
     const message = Buffer.alloc(16)
     message.writeInt32BE(16, 0)
     message.writeInt32BE(80877102, 4)
     message.writeInt32BE(client.processID, 8)
     message.writeInt32BE(client.secretKey, 12)
-    socket.on('error', () => {})
-    socket.on('connect', () => socket.end(message))
+    return new Promise((resolve) => {
+      const socket = connect(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port })
+      socket.setTimeout(CANCEL_WITHIN, () => socket.destroy())
+      socket.on('error', () => {})
+      // the server answers nothing: it closes when it is done
+      socket.on('close', () => resolve())
+      socket.on('connect', () => socket.end(message))
+      socket.resume()
+    })
   }
 }

@@ -39,7 +39,8 @@ export class Transactions {
     try {
       const options = { max_wait: DAY, timeout: DAY, isolation_level: ON_RESERVED_CONNECTION }
       const reply = await this.call('startTransaction', JSON.stringify(options))
-      const timer = setTimeout(() => this.#expire(reply.id), timeout)
+      // nobody waits for the end of it; the engine has logged what went wrong
+      const timer = setTimeout(() => this.#expire(reply.id).catch(() => {}), timeout)
       this.#open.set(reply.id, { connection, timeout, startedAt: Date.now(), timer })
       return reply
     } finally {
@@ -83,14 +84,14 @@ export class Transactions {
     if (this.#closed.size > CLOSED_KEPT) this.#closed.delete(this.#closed.keys().next().value)
   }
 
-  #expire(id) {
+  async #expire(id) {
     const { connection, timeout, startedAt } = this.#open.get(id)
     this.#close(id, () =>
       `A query cannot be executed on an expired transaction. The timeout for this transaction was ${timeout} ms, ` +
       `however ${Date.now() - startedAt} ms passed since the start of the transaction. Consider increasing the ` +
       'interactive transaction timeout or doing less work in the transaction.')
-    this.pool.cancel(connection)
-    // nobody waits for this one; the engine has logged what went wrong
-    this.call('rollbackTransaction', id).catch(() => {})
+    // or it would strike the rollback, or whoever has the connection after that
+    await this.pool.cancel(connection)
+    await this.call('rollbackTransaction', id)
   }
 }
