@@ -32,7 +32,6 @@ OTHERS_SIGNS: Final = (
     "pre-existing shared memory block",
 )
 _POLL: Final = 0.01
-_APPEND_ANEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 # The shell leaves at once, so that the server is nobody's child who would have to wait for it.
 _DETACH: Final = '"$0" "$@" >&2 & echo $!'
@@ -91,7 +90,7 @@ def _spawn(
     socket_directory = str(cluster) if socket_fits(cluster, port) else ""
     program = str(installation.program("postgres"))
     options = ["-D", str(cluster), "-p", str(port), "-k", socket_directory]
-    descriptor = os.open(folder.startup_log, _APPEND_ANEW, 0o600)
+    descriptor = folder.new_startup_log()
     try:
         shell = subprocess.run(  # noqa: S603 - the wheel's own program
             ["/bin/sh", "-c", _DETACH, program, *options],

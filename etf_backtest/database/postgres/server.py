@@ -87,7 +87,7 @@ def start(settings: Settings, *, system_directory: Path = SYSTEM_DIRECTORY) -> S
         It cannot be set up or started; `log` has what PostgreSQL said.
     """
     folder = ServerFolder.of(settings)
-    with _naming_the_folder(folder):
+    with _trusting_the_folder(folder):
         running = Postmaster.find(folder.cluster)
         if running is not None and running.state == "ready":
             return _server(folder, running)
@@ -105,7 +105,7 @@ def stop(settings: Settings) -> bool:
         It does not stop, or belongs to another user.
     """
     folder = ServerFolder.of(settings)
-    with _naming_the_folder(folder):
+    with _trusting_the_folder(folder):
         if Postmaster.find(folder.cluster) is None:
             return False
         with folder.lock():
@@ -120,7 +120,7 @@ def stop(settings: Settings) -> bool:
 def status(settings: Settings) -> ServerStatus:
     """What there is, without starting or making anything."""
     folder = ServerFolder.of(settings)
-    with _naming_the_folder(folder):
+    with _trusting_the_folder(folder):
         cluster = folder.cluster
         if not cluster.exists():
             return ServerStatus("absent", MAJOR, cluster, folder.log_directory)
@@ -204,9 +204,10 @@ def _server(
 
 
 @contextlib.contextmanager
-def _naming_the_folder(folder: ServerFolder) -> Iterator[None]:
-    """Translate what the operating system refuses into an error that says where and whose."""
+def _trusting_the_folder(folder: ServerFolder) -> Iterator[None]:
+    """Look whose folder it is, and say where and whose when the operating system refuses."""
     try:
+        folder.check_owner()
         yield
     except PermissionError as error:
         raise EmbeddedServerError(

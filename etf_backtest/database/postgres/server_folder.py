@@ -16,6 +16,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -49,7 +50,7 @@ class ServerFolder:
     def cluster(self) -> Path:
         """PostgreSQL's data directory, whether or not it is there yet."""
         try:
-            return Path(self.location_file.read_text("utf-8").strip()) / "cluster"
+            return Path(self.read("location").strip()) / "cluster"
         except FileNotFoundError:
             return self.path / "cluster"
 
@@ -68,6 +69,36 @@ class ServerFolder:
         """The server's log files, one for each day of the week."""
         return self.cluster / "log"
 
+    def check_owner(self) -> None:
+        """As root, refuse a folder in which somebody else decides what our files are.
+
+        Right is root's own, and that of the user whose cluster it has (`sudo` in a user's home).
+
+        Raises
+        ------
+        EmbeddedServerError
+            It is another user's, or others may write into it.
+        """
+        if os.geteuid() != 0 or not os.path.lexists(self.path):
+            return
+        # a link has an owner, too: who decides where it leads
+        status, owners = self.path.stat(), {self.path.lstat().st_uid, self.path.stat().st_uid}
+        trusted = {0}
+        with contextlib.suppress(FileNotFoundError):
+            trusted.add(self.cluster.stat().st_uid)
+        if not owners <= trusted:
+            stranger = f"its owner is the user {max(owners - trusted)}, who has no cluster there"
+        elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            stranger = "users other than its owner may write into it"
+        else:
+            return
+        raise EmbeddedServerError(
+            f"root does not use {self.path}: {stranger}",
+            folder=self.path,
+            remedy=f"chown root {self.path} && chmod go-w {self.path}, if nobody has put anything "
+            "into it; or set ETF_BACKTEST_DATA_DIR to a folder of root's",
+        )
+
     def make(self, user: ServerUser) -> None:
         """Create the folder and those above it that are missing; none that exists is changed.
 
@@ -83,7 +114,7 @@ class ServerFolder:
     def lock(self) -> Iterator[None]:
         """Keep other processes from changing the server meanwhile."""
         deadline = time.monotonic() + LOCK_SECONDS
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = _open_itself(self.path / "lock", os.O_RDWR | os.O_CREAT)
         try:
             while True:
                 try:
@@ -105,7 +136,7 @@ class ServerFolder:
     def password(self) -> str:
         """The password of the server's user."""
         try:
-            return (self.path / "password").read_text("utf-8").strip()
+            return self.read("password").strip()
         except FileNotFoundError:
             raise EmbeddedServerError(
                 f"the password file {self.path / 'password'} is gone",
@@ -122,15 +153,36 @@ class ServerFolder:
     def last_port(self) -> int | None:
         """The port of the last start."""
         try:
-            return int((self.path / "port").read_text("utf-8"))
+            return int(self.read("port"))
         except (FileNotFoundError, ValueError):
             return None
+
+    def new_startup_log(self) -> int:
+        """A descriptor to which programs append; the last start's log is gone."""
+        self.startup_log.unlink(missing_ok=True)
+        anew = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        descriptor = _open_itself(self.startup_log, anew)
+        self._give_to_owner(descriptor)
+        return descriptor
+
+    def read(self, name: str) -> str:
+        """The text of one of the small files."""
+        descriptor = _open_itself(self.path / name, os.O_RDONLY)
+        with os.fdopen(descriptor, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def _give_to_owner(self, descriptor: int) -> None:
+        """What root has just made in a user's folder is that user's."""
+        owner = self.path.stat()
+        if os.geteuid() == 0 != owner.st_uid:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def write(self, name: str, text: str) -> None:
         """Write one of the small files whole or not at all, readable by nobody else."""
         descriptor, draft = tempfile.mkstemp(prefix=f".{name}-", dir=self.path)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                self._give_to_owner(descriptor)
                 file.write(f"{text}\n")
             Path(draft).rename(self.path / name)
         except BaseException:
@@ -145,6 +197,20 @@ def abandoned_clusters(system_directory: Path) -> list[Path]:
         for origin in system_directory.glob("*/origin")
         if ServerFolder(Path(origin.read_text("utf-8").strip())).cluster.parent != origin.parent
     ]
+
+
+def _open_itself(path: Path, flags: int) -> int:
+    """Open a file of ours, and none that a link of this name leads to."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno == errno.ELOOP and path.is_symlink():
+            raise EmbeddedServerError(
+                f"{path} is a symbolic link, expected a file",
+                folder=path.parent,
+                remedy="delete the link, and ask who put it there",
+            ) from error
+        raise
 
 
 def _make_folder(path: Path, mode: int) -> None:

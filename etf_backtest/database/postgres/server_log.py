@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from dataclasses import dataclass
@@ -45,8 +46,8 @@ class LogMark:
                 mark = self.sizes.get(path, 0)
                 file.seek(mark if mark <= path.stat().st_size else 0)  # emptied on its day
                 text += file.read().decode("utf-8", "replace")
-        if self.folder.startup_log.exists():
-            text = self.folder.startup_log.read_text("utf-8", "replace") + text
+        with contextlib.suppress(FileNotFoundError):
+            text = self.folder.read(self.folder.startup_log.name) + text
         return "\n".join(text.splitlines()[-_TAIL:])
 
 

@@ -8,7 +8,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -122,7 +122,7 @@ def test_root_runs_the_cluster_of_a_user_as_that_user(settings: Settings) -> Non
     server = postgres.start(settings)
     nobody = pwd.getpwnam("nobody").pw_uid
     assert psutil.Process(server.pid).uids().effective == nobody
-    assert {path.stat().st_uid for path in server.cluster.rglob("*")} == {nobody}
+    assert {path.stat().st_uid for path in settings.data_dir.rglob("*")} == {nobody}
 
 
 @as_root
@@ -239,3 +239,82 @@ except EmbeddedServerError as error:
     assert "root may not act for" in output
     assert "DATABASE_URL" in output
     assert not list((new_settings.data_dir / "postgres").glob("new-cluster-*"))
+
+
+@pytest.fixture
+def nobodys_settings(settings: Settings) -> Settings:
+    """A data directory, and a stopped cluster in it, that belong to a user who may be hostile."""
+    subprocess.run(["chown", "-R", "nobody", settings.data_dir], check=True)
+    return settings
+
+
+@as_root
+@pytest.mark.parametrize("name", ["lock", "password", "port", "location"])
+def test_root_follows_no_link_in_a_users_folder(
+    nobodys_settings: Settings, user_home: Path, name: str
+) -> None:
+    precious, new = user_home / "precious", user_home / "new"
+    precious.write_text("precious")
+    file = nobodys_settings.data_dir / "postgres" / name
+    for target in (precious, new):
+        file.unlink(missing_ok=True)
+        file.symlink_to(target)
+        with pytest.raises(EmbeddedServerError, match=f"{file} is a symbolic link"):
+            postgres.start(nobodys_settings)
+    assert precious.read_text() == "precious"
+    assert not new.exists()
+
+
+@as_root
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_root_makes_the_startup_log_anew(
+    nobodys_settings: Settings, user_home: Path, link: Callable[[Path, Path], None]
+) -> None:
+    precious = user_home / "precious"
+    precious.write_text("precious")
+    log = nobodys_settings.data_dir / "postgres" / "startup.log"
+    log.unlink(missing_ok=True)
+    link(log, precious)
+    postgres.start(nobodys_settings)
+    assert precious.read_text() == "precious"
+    assert precious.stat().st_uid == 0
+    assert log.is_file()
+    assert not log.is_symlink()
+
+
+@as_root
+def test_root_uses_no_folder_of_who_has_no_cluster_there(new_settings: Settings) -> None:
+    folder = new_settings.data_dir / "postgres"
+    folder.mkdir(parents=True)
+    nobody = pwd.getpwnam("nobody").pw_uid
+    os.chown(folder, nobody, -1)
+    for use in (postgres.start, postgres.stop, postgres.status):
+        with pytest.raises(
+            EmbeddedServerError, match=f"does not use {folder}: its owner is .*{nobody}"
+        ):
+            use(new_settings)
+    assert list(folder.iterdir()) == []
+
+
+@as_root
+def test_root_uses_no_link_to_a_folder_that_a_user_made(
+    settings: Settings, user_home: Path
+) -> None:
+    folder = settings.data_dir / "postgres"
+    folder.rename(user_home / "elsewhere")
+    folder.symlink_to(user_home / "elsewhere")
+    assert postgres.status(settings).state == "stopped"
+    os.lchown(folder, pwd.getpwnam("nobody").pw_uid, -1)
+    with pytest.raises(EmbeddedServerError, match=f"does not use {folder}: its owner"):
+        postgres.start(settings)
+
+
+@as_root
+@pytest.mark.parametrize("mode", [0o770, 0o757])
+def test_root_uses_no_folder_that_others_write_to(settings: Settings, mode: int) -> None:
+    folder = settings.data_dir / "postgres"
+    folder.chmod(mode)
+    with pytest.raises(EmbeddedServerError, match=f"does not use {folder}: users other than"):
+        postgres.start(settings)
+    folder.chmod(0o711)
+    assert postgres.start(settings).started
