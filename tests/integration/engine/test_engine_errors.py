@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic_core import from_json, to_json
 
 from etf_backtest.database.client import errors
-from tests.integration.engine.database import Database, a_portfolio, a_user
+from etf_backtest.database.engine._protocol import Query
+from tests.integration.engine.database import Database, a_portfolio, a_user, engine_of
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -101,6 +103,22 @@ async def test_an_unknown_field(client: Database) -> None:
     include = {"portfolios": 1}
     with pytest.raises(TypeError, match="include"):
         await client.user.find_many(include=include)
+
+
+async def test_an_error_that_the_engine_says_no_more_about(client: Database) -> None:
+    # the answer of the official engine has neither a code nor a meta here
+    unknown = {
+        "action": "findMany",
+        "modelName": "NoSuchModel",
+        "query": {"arguments": {}, "selection": {"$scalars": True}},
+    }
+    batch = {"batch": [unknown], "transaction": {"isolationLevel": None}}
+    for payload in (unknown, batch):
+        with pytest.raises(errors.DataError, match="NoSuchModel") as refused:
+            await engine_of(client).query(Query(to_json(payload), from_json), tx_id=None)
+        assert refused.value.code is None
+        assert refused.value.meta == {}
+    assert await client.user.count() == 0
 
 
 async def test_a_value_of_the_wrong_type(client: Database) -> None:

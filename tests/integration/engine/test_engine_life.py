@@ -190,7 +190,7 @@ async def test_a_crashed_server_takes_the_transaction_along(own_postgres: Cluste
 
 
 PROGRAM = """
-import asyncio, signal, sys
+import asyncio, os, signal, sys, time
 from tests.integration.engine.database import engine_pid, new_client
 
 async def main():
@@ -198,6 +198,8 @@ async def main():
     await client.connect()
     {body}
 
+# a job of a shell's background ignores it, and what it starts does so too
+signal.signal(signal.SIGINT, signal.default_int_handler)
 asyncio.run(main())
 """
 
@@ -237,6 +239,31 @@ async def test_a_parent_killed_with_9_leaves_no_engine(database_url: str, reposi
     parent.communicate()
     wait_until_ended(pid)
     await until(database_url, 0)
+
+
+async def test_a_fork_that_outlives_its_parent_keeps_no_engine(
+    database_url: str, repository: Path
+) -> None:
+    body = """
+    sibling = os.fork()
+    if sibling == 0:
+        # the pipes are the test's; the engine's socket stays open
+        os.close(1), os.close(2)
+        time.sleep(60)
+        os._exit(0)
+    print(engine_pid(client), sibling, flush=True)
+    await asyncio.sleep(60)
+"""
+    parent = program(database_url, body.strip(), repository)
+    pid, sibling = map(int, (await asyncio.to_thread(first_line, parent)).split())
+    try:
+        parent.kill()
+        parent.communicate()
+        wait_until_ended(pid)
+        await until(database_url, 0)
+        assert not ended(sibling)
+    finally:
+        os.kill(sibling, signal.SIGKILL)
 
 
 async def test_ctrl_c_reaches_python_and_not_the_engine(
