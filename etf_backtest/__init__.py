@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from etf_backtest import metrics
     from etf_backtest.database.connection import Database, connect
     from etf_backtest.errors import EtfBacktestError
-    from etf_backtest.market import PricePanel
+    from etf_backtest.market import ForwardFill, PriceBasis, PricePanel
     from etf_backtest.services.backtest import BacktestRun, run_backtest
     from etf_backtest.settings import Settings, load_settings
     from etf_backtest.simulation import Rules, SimulationResult, simulate
@@ -25,7 +25,9 @@ __all__ = [
     "BuyAndHold",
     "Database",
     "EtfBacktestError",
+    "ForwardFill",
     "Momentum",
+    "PriceBasis",
     "PricePanel",
     "Rules",
     "Settings",
@@ -43,7 +45,9 @@ _HOMES = {
     "BuyAndHold": "strategies",
     "Database": "database.connection",
     "EtfBacktestError": "errors",
+    "ForwardFill": "market",
     "Momentum": "strategies",
+    "PriceBasis": "market",
     "PricePanel": "market",
     "Rules": "simulation",
     "Settings": "settings",

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_va
 from etf_backtest.errors import SettingsError
 
 APP = "etf-backtest"
+PROJECT_MARKS = ("pyproject.toml", ".git")
 UrlSource = Literal["environment", ".env", "embedded"]
 
 
@@ -62,7 +63,9 @@ def load_settings(
     environ : mapping of str to str, optional
         Defaults to `os.environ`.
     directory : Path, optional
-        Where `.env` is looked for, and nowhere else; defaults to the working directory.
+        Where `.env` is looked for, then in the folders above it up to the root of the project (the
+        first folder with a `pyproject.toml` or `.git`), and nowhere else. Defaults to the working
+        directory.
 
     Raises
     ------
@@ -70,8 +73,7 @@ def load_settings(
         A value cannot be used. The value of DATABASE_URL is never part of the message.
     """
     environ = os.environ if environ is None else environ
-    env_file = (directory or Path.cwd()) / ".env"
-    from_file = dotenv_values(env_file) if env_file.is_file() else {}
+    from_file = _read_env_file(directory or Path.cwd())
 
     def value(name: str) -> str | None:
         return environ.get(name) or from_file.get(name) or None
@@ -92,3 +94,22 @@ def load_settings(
         reasons = "; ".join(str(e["msg"]).removeprefix("Value error, ") for e in error.errors())
         where = "" if source == "embedded" else f" (from {source})"
         raise SettingsError(f"{reasons}{where}") from None
+
+
+def _read_env_file(directory: Path) -> Mapping[str, str | None]:
+    """The values of the nearest `.env` of the project around `directory`, which may be itself."""
+    project = [directory, *directory.parents]
+    roots = (i for i, f in enumerate(project) if any((f / m).exists() for m in PROJECT_MARKS))
+    for folder in project[: next(roots, 0) + 1]:
+        env_file = folder / ".env"
+        try:
+            if env_file.is_file():
+                # as it stands: a password may have ${ in it
+                return dotenv_values(env_file, interpolate=False)
+        except UnicodeDecodeError as error:
+            raise SettingsError(
+                f"{env_file} is not UTF-8 (byte {error.start})", remedy="save it as UTF-8"
+            ) from None
+        except OSError as error:
+            raise SettingsError(f"{env_file} cannot be read: {error.strerror}") from None
+    return {}

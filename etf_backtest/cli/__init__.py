@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -79,13 +80,17 @@ def take_global_flags(arguments: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exit with 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
     rest = take_global_flags(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # a name that the terminal cannot show must not end a command
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app(args=rest, prog_name="etf-backtest")
-        sys.stdout.flush()
+        try:
+            app(args=rest, prog_name="etf-backtest")
+        finally:
+            _flush()
     except BrokenPipeError:
-        # whoever read our output has gone (| head); Python would complain once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(1)  # whoever read our output has gone (| head)
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
@@ -97,3 +102,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         failure = explain(error)
         fail(failure.message, failure.remedy)
         sys.exit(failure.exit_code)
+
+
+def _flush() -> None:
+    """Write what is left of the output, or say that it cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would try once more at exit, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        from etf_backtest.errors import OutputError
+
+        raise OutputError(error.strerror or str(error)) from error

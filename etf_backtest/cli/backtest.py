@@ -50,25 +50,17 @@ def parse_missing(text: str) -> MissingPolicy:
         return "error"
     if text == "common":
         return "common"
-    if name == "ffill" and sessions.isdigit() and int(sessions) > 0:
+    if name == "ffill" and sessions.isascii() and sessions.isdecimal() and int(sessions) > 0:
         return ForwardFill(int(sessions))
     raise typer.BadParameter(f"{text!r}: expected error, common or ffill:N", param_hint="--missing")
 
 
 def parse_capital(text: str | None) -> Decimal | None:
-    """An amount of money with at most two decimals."""
-    if text is None:
-        return None
+    """An amount of money, as far as it is a number."""
     try:
-        amount = Decimal(text)
-        fits = amount.is_finite() and 0 < amount < 10**10 and amount == round(amount, 2)
+        return None if text is None else Decimal(text)
     except InvalidOperation:
-        fits = False
-    if not fits:
-        raise typer.BadParameter(
-            f"{text!r} is not an amount above 0 with at most two decimals", param_hint="--capital"
-        )
-    return amount
+        raise typer.BadParameter(f"{text!r} is not an amount", param_hint="--capital") from None
 
 
 @app.command()
@@ -95,10 +87,12 @@ def run(
         int | None, typer.Option(help="Sessions from decision to fill.", min=0, max=252)
     ] = None,
     cash_rate: Annotated[
-        float, typer.Option(help="What cash earns a year, a fraction: 0.02 is 2 %.")
+        float,
+        typer.Option(help="What cash earns a year, a fraction: 0.02 is 2 %.", min=-0.99, max=1.0),
     ] = 0.0,
     risk_free: Annotated[
-        float, typer.Option(help="Risk-free rate a year, a fraction, for the ratios.")
+        float,
+        typer.Option(help="Risk-free rate a year, a fraction, for the ratios.", min=-0.99, max=1.0),
     ] = 0.0,
     missing: Annotated[
         str, typer.Option(help="Where a price is missing: error, common or ffill:N.")
@@ -109,6 +103,8 @@ def run(
 
     Example: etf-backtest backtest run -p balanced -s buy-and-hold --from 2015-01-02 -b QUAL
     """
+    if benchmark is not None and not benchmark.strip():
+        raise typer.BadParameter("give a symbol", param_hint="--benchmark")
     first = None if start is None else parse_date(start, "--from")
     last = None if end is None else parse_date(end, "--to")
     if first and last and first >= last:
@@ -151,6 +147,8 @@ def list_(
         console.show_json([backtest_view.as_data(row, results=False) for row in rows])
     elif rows:
         backtest_view.show_list(rows)
+    elif wanted:
+        console.narrate(f"no backtest is {wanted}")
     else:
         console.narrate("no backtests yet: etf-backtest backtest run -p PORTFOLIO -s STRATEGY")
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from etf_backtest.cli import console
-from etf_backtest.cli.chart import braille_chart
+from etf_backtest.cli.chart import braille_chart, plain
 
 if TYPE_CHECKING:
     from etf_backtest.database.models import Backtest, PerformanceMetrics
@@ -185,6 +185,8 @@ _AGAINST_BENCHMARK = {"alpha, annual", "beta", "tracking error", "information ra
 def _show_curve(equity: Sequence[float], metrics: PerformanceMetrics) -> None:
     width = max(20, min(100, console.terminal_width()) - LABEL_WIDTH - 2)
     lines = braille_chart(equity, width=width, height=CHART_HEIGHT)
+    if not console.shows_braille():
+        lines = plain(lines)
     labels = [f"{max(equity):,.0f}", *[""] * (CHART_HEIGHT - 2), f"{min(equity):,.0f}"]
     for label, line in zip(labels, lines, strict=True):
         console.show_text(f"{label:>{LABEL_WIDTH}} {line}")

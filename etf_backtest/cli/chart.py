@@ -45,3 +45,8 @@ def braille_chart(values: Sequence[float], *, width: int, height: int) -> list[s
             cells[y // 4][x // 2] |= _BITS[x % 2][y % 4]
         previous = level
     return ["".join(chr(_FIRST + cell) for cell in row) for row in cells]
+
+
+def plain(lines: Sequence[str]) -> list[str]:
+    """The same chart for a terminal that has no braille: a star where there are dots."""
+    return ["".join(" " if cell == chr(_FIRST) else "*" for cell in line) for line in lines]

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -54,6 +55,7 @@ def show_table(
     fold: str = "",
 ) -> None:
     """Print a table on stdout; cells are text, never markup; only the column `fold` is folded."""
+    body = list(rows)
     table = Table(
         title=title and escape(title),
         title_justify="left",
@@ -64,9 +66,12 @@ def show_table(
     )
     for name, justify in columns:
         table.add_column(name, justify=justify, overflow="fold", no_wrap=name != fold)
-    for row in rows:
+        width = max((cell_len(row[len(table.columns) - 1]) for row in body), default=0)
+        if name != fold:
+            table.columns[-1].min_width = width
+    for row in body:
         table.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(table)
+    _print_whole(table)
 
 
 def show_text(text: str, *, style: str = "") -> None:
@@ -88,9 +93,33 @@ def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts:
         table.add_row(name, Text(value))
-    Console(highlight=False).print(table)
+    _print_whole(table)
+
+
+def _print_whole(table: Table) -> None:
+    """Print a table without cutting a cell: wider than the terminal rather than wrong.
+
+    Where no terminal is, nothing is folded, so that a line is a row.
+    """
+    console = Console(highlight=False)
+    needed = console.measure(table)
+    if console.is_terminal:
+        console.width = max(console.width, needed.minimum)
+    else:
+        wide = Console(highlight=False, width=10_000)
+        console.width = wide.measure(table).maximum
+    console.print(table, crop=False)
 
 
 def terminal_width() -> int:
     """Columns of the terminal, 80 where there is none."""
     return Console().width
+
+
+def shows_braille() -> bool:
+    """Whether stdout can take the characters of a braille chart."""
+    try:
+        "\u28ff".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -98,7 +98,7 @@ def url(
         bool, typer.Option("--show-password", help="Print the password, for psql and notebooks.")
     ] = False,
 ) -> None:
-    """Print the URL of the database, started if need be.
+    """Print the URL of the database, started if need be; its password only when asked for.
 
     Example: psql "$(etf-backtest db url --show-password)"
     """

@@ -66,8 +66,10 @@ def list_(
             ],
             fold="name",
         )
+    elif category or sector:
+        console.narrate("no fund is in that category and sector (written exactly so)")
     else:
-        console.narrate("no funds found; etf-backtest seed stores some well-known ones")
+        console.narrate("no funds yet: etf-backtest seed stores some well-known ones")
 
 
 @app.command()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import NamedTuple
 
-from etf_backtest.errors import EtfBacktestError
+from etf_backtest.errors import EtfBacktestError, OutputError
 
 NOT_MIGRATED = "create the tables with: etf-backtest migrate deploy"
 
@@ -20,6 +21,9 @@ class Failure(NamedTuple):
 
 def explain(error: BaseException) -> Failure:
     """What to say about an exception; one that nobody foresaw is called an internal error."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        # no file is named: it was a write to the output, which names none
+        error = OutputError(error.strerror or "no space left")
     if isinstance(error, EtfBacktestError):
         return Failure(error.message, error.remedy, error.exit_code)
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated
 
 import typer
@@ -34,8 +35,10 @@ def confirm(question: str, *, yes: bool) -> None:
 def parse_date(text: str, option: str) -> dt.date:
     """A date option such as 2015-01-31."""
     try:
-        # strptime, because fromisoformat takes 20150131 and 2015-W05 as well
-        return dt.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=dt.UTC).date()
+        # fromisoformat alone takes 20150131 and 2015-W05 as well
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text, re.ASCII) is None:
+            raise ValueError(text)  # noqa: TRY301  # one message for both
+        return dt.date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(
             f"{text!r} is not a date like 2015-01-31", param_hint=option

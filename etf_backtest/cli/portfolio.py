@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,6 +74,8 @@ def create(
     """
     from etf_backtest.services.portfolios import create_portfolio
 
+    if re.fullmatch(r"[A-Za-z0-9.^$-]+=[0-9.]+", name):
+        raise typer.BadParameter(f"{name!r} is a holding: the name comes first", param_hint="NAME")
     allocations = parse_allocations(holdings)
     amount = _decimal(capital, "--capital")
     portfolio = with_database(

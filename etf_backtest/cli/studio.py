@@ -22,8 +22,7 @@ def studio(
 ) -> None:
     """Browse and edit the data in Prisma Studio until Ctrl-C.
 
-    It is installed on first use, into your cache directory. Whoever has the address that is
-    printed can read and write the database.
+    It is installed on first use, into your cache directory. Who has the address can read and write.
     """
     from etf_backtest.database.studio import serve
 

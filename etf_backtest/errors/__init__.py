@@ -8,6 +8,7 @@ classes (`etf_backtest.database.client.errors`).
 from etf_backtest.errors.base import (
     EtfBacktestError,
     NotConfirmedError,
+    OutputError,
     SettingsError,
 )
 from etf_backtest.errors.postgres import (
@@ -80,6 +81,7 @@ __all__ = [
     "NodeMissingError",
     "NotConfirmedError",
     "NotFoundError",
+    "OutputError",
     "PriceDataError",
     "PriceFileError",
     "PriceProblem",

@@ -30,3 +30,13 @@ class NotConfirmedError(EtfBacktestError):
 
     def __init__(self, question: str) -> None:
         super().__init__(f"not confirmed: {question}", remedy="repeat it with --yes")
+
+
+class OutputError(EtfBacktestError):
+    """Standard output takes no more."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the output cannot be written: {reason}",
+            remedy="make room and repeat it; what the command stored is stored",
+        )

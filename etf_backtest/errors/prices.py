@@ -117,8 +117,8 @@ class MissingPricesError(PriceDataError):
             f"{symbol} lacks prices on {count} {sessions} from {first} to {last}{also}",
             symbol=symbol,
             date=first,
-            remedy="import them, choose another window, or set the missing policy to 'common' "
-            "or ForwardFill(max_gap=n)",
+            remedy="import them, choose another window, or a policy for missing prices: common for "
+            "the ends of a window, ffill:N (ForwardFill) for gaps of at most N sessions",
         )
         self.first = first
         self.last = last

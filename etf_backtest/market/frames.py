@@ -16,6 +16,38 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+def frame_values(frame: pd.DataFrame) -> FloatArray:
+    """The values of a frame of prices as float64, shape (T, N), NaN where there is none.
+
+    Raises
+    ------
+    PriceDataError
+        It is no frame, or a value is no number: naming the symbol, the date and the value.
+    """
+    import pandas as pd  # late: importing it costs more than most runs
+
+    if not isinstance(frame, pd.DataFrame):
+        raise PriceDataError(
+            f"expected a DataFrame of prices, received {type(frame).__name__}",
+            remedy="give dates down and one column a symbol",
+        )
+    values = np.empty(frame.shape)
+    for column, (symbol, series) in enumerate(frame.items()):
+        numbers = pd.to_numeric(series, errors="coerce")
+        wrong = np.flatnonzero((numbers.isna() & series.notna()).to_numpy())
+        if wrong.size or (series.size and series.dtype.kind not in "iufO"):
+            row = int(wrong[0]) if wrong.size else 0
+            raise PriceDataError(
+                f"{symbol} has the price {series.iloc[row]!r} on {series.index[row]}, expected a "
+                "number",
+                symbol=str(symbol),
+                value=series.iloc[row],
+                remedy="convert the column to numbers, NaN where there is no price",
+            )
+        values[:, column] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+    return values
+
+
 def series_from_bars(
     symbols: tuple[str, ...],
     closes: pd.DataFrame,

@@ -10,7 +10,7 @@ import numpy as np
 
 from etf_backtest.errors import PriceDataError, UnknownSymbolError, WindowError
 from etf_backtest.market.basis import PriceBasis
-from etf_backtest.market.frames import series_from_bars
+from etf_backtest.market.frames import frame_values, series_from_bars
 from etf_backtest.market.series import PriceSeries
 from etf_backtest.market.sessions import as_date, as_session, as_sessions, check_ascending
 from etf_backtest.typing import DateArray, DateLike, FloatArray
@@ -81,13 +81,13 @@ class PricePanel:
             What the prices are. Adjusted closes are declared with PriceBasis.ADJUSTED_CLOSE;
             raw closes are no total-return prices and belong to `from_bars`.
         """
+        prices = frame_values(frame)
         symbols = _check_symbols(tuple(frame.columns))
         kinds = basis if isinstance(basis, Mapping) else dict.fromkeys(symbols, basis)
         for symbol in symbols:
             if symbol not in kinds:
                 raise PriceDataError(f"the basis of {symbol} is not given", symbol=symbol)
         dates = as_sessions(frame.index)
-        prices = frame.to_numpy(dtype=np.float64, na_value=np.nan)
         return cls(dates, symbols, prices, tuple(kinds[symbol] for symbol in symbols))
 
     @classmethod

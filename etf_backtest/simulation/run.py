@@ -65,6 +65,7 @@ def simulate(
         The value is not a positive number on some session: the prices are absurd.
     """
     rules = Rules() if rules is None else rules
+    _check_kinds(panel, strategy)
     check_risk_free(risk_free)
     prepared = _prepare(panel, strategy, rules, benchmark, start, end)
     window = prepared.window
@@ -115,6 +116,19 @@ def check_risk_free(annual: float) -> None:
         raise InvalidParametersError(
             "simulate", [f"risk_free: expected an annual rate from -1 to 1, received {annual}"]
         )
+
+
+def _check_kinds(panel: object, strategy: object) -> None:
+    """Tell somebody in a notebook what was exchanged for what."""
+    for name, value, kind, hint in (
+        ("panel", panel, PricePanel, "PricePanel.from_frame(frame) makes one"),
+        ("strategy", strategy, Strategy, "BuyAndHold({'SPY': 1.0}), for example"),
+    ):
+        if not isinstance(value, kind):
+            raise InvalidParametersError(
+                "simulate",
+                [f"{name}: expected a {kind.__name__}, received {type(value).__name__}: {hint}"],
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,11 +37,32 @@ def test_empty_means_not_set(user_home: Path) -> None:
     assert load_settings({"DATABASE_URL": ""}, directory=user_home).database_url is None
 
 
-def test_only_the_given_directory_is_looked_at_for_a_file(user_home: Path) -> None:
-    (user_home / ".env").write_text(f"DATABASE_URL={URL}\n")
-    below = user_home / "below"
-    below.mkdir()
+def test_the_file_of_the_project_holds_in_its_folders_and_nowhere_else(user_home: Path) -> None:
+    (user_home / ".env").write_text("DATABASE_URL=postgresql://above/the_project\n")
+    below = user_home / "project" / "examples"
+    below.mkdir(parents=True)
+    # no project: a file above is somebody else's
     assert load_settings({}, directory=below).database_url is None
+    (user_home / "project" / "pyproject.toml").touch()
+    assert load_settings({}, directory=below).database_url is None
+    (user_home / "project" / ".env").write_text(f"DATABASE_URL={URL}\n")
+    found = load_settings({}, directory=below).database_url
+    assert found is not None
+    assert found.get_secret_value() == URL
+
+
+def test_a_file_that_cannot_be_read_is_one_line(user_home: Path) -> None:
+    (user_home / ".env").write_bytes(b"DATABASE_URL=postgresql://m\xfcller@host/db\n")
+    with pytest.raises(SettingsError, match=r"\.env is not UTF-8"):
+        load_settings({}, directory=user_home)
+
+
+def test_a_dollar_in_a_password_stays_one(user_home: Path) -> None:
+    url = "postgresql://someone:a${HOME}b@host/db"
+    (user_home / ".env").write_text(f"DATABASE_URL={url}\n")
+    found = load_settings({}, directory=user_home).database_url
+    assert found is not None
+    assert found.get_secret_value() == url
 
 
 def test_the_password_is_in_no_message_and_no_repr(user_home: Path) -> None:

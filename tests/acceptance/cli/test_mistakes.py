@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -32,6 +35,15 @@ def error_line(err: str) -> str:
             "2015-01-01 is not after",
         ),
         (["backtest", "run", "-p", "x", "-s", "y", "--capital", "lots"], "is not an amount"),
+        (["backtest", "run", "-p", "x", "-s", "y", "--cash-rate", "2"], "less than or equal to 1"),
+        (["backtest", "run", "-p", "x", "-s", "y", "--risk-free", "5"], "less than or equal to 1"),
+        (
+            ["backtest", "run", "-p", "x", "-s", "y", "--missing", "ffill:²"],
+            "error, common or ffill",
+        ),
+        (["backtest", "run", "-p", "x", "-s", "y", "-b", ""], "give a symbol"),
+        (["portfolio", "create", "MTUM=0.6", "USMV=0.4"], "the name comes first"),
+        (["prices", "import", "--sample", "--field", "close"], "the sample needs no other option"),
         (["backtest", "run", "-p", "x", "-s", "y", "--rebalance", "hourly"], "hourly"),
         (["backtest", "run", "-p", "x", "-s", "y", "--missing", "zero"], "error, common or ffill"),
         (["prices", "import"], "give a file or --sample"),
@@ -60,6 +72,7 @@ def test_failures_are_one_line_with_a_remedy(cli: RunCli, user_home: Path) -> No
         (["portfolio", "create", "big", "SPY=0.6", "AGG=0.5"], "sum to 1.1"),
         (["portfolio", "create", "big", "SPY=0.33333"], "at most four decimals"),
         (["portfolio", "create", "big", "SPY=1", "--capital", "-5"], "the capital is -5"),
+        (["portfolio", "create", "big", "SPY=1", "--currency", "euro"], "give its ISO code"),
         (["strategy", "show", "momentum"], "there is no strategy 'momentum'"),
         (["etf", "show", "SPY"], "there is no ETF 'SPY'"),
         (["backtest", "show", "1234"], "there is no backtest '1234'"),
@@ -70,9 +83,32 @@ def test_failures_are_one_line_with_a_remedy(cli: RunCli, user_home: Path) -> No
         assert " -> " in line or "cannot be read" in line
 
 
-def test_currency_is_checked_by_the_database_and_said_in_words(cli: RunCli) -> None:
-    ran = cli("portfolio", "create", "p", "SPY=1", "--currency", "usd", code=1)
-    assert "portfolios_currency_iso" in error_line(ran.err)
+def test_what_the_terminal_cannot_show_is_shown_otherwise(cli: RunCli, user_home: Path) -> None:
+    """An ASCII terminal gets stars for the chart, escapes for a name, and the whole result."""
+    cli("seed")
+    cli("prices", "import", "--sample")
+    cli("portfolio", "create", "k\u00e4se", "MTUM=1")
+    os.environ["PYTHONIOENCODING"] = "ascii"
+    try:
+        ran = cli("backtest", "run", "-p", "k\u00e4se", "-s", "buy-and-hold")
+    finally:
+        del os.environ["PYTHONIOENCODING"]
+    assert "k\\xe4se" in ran.out
+    assert "****" in ran.out
+    assert ran.out.splitlines()[-1].startswith("backtest ")
+
+
+def test_no_cell_of_a_table_is_ever_cut(cli: RunCli) -> None:
+    cli("portfolio", "create", "a rather long name, to be folded on a terminal", "SPY=1")
+    os.environ["COLUMNS"] = "20"
+    try:
+        ran = cli("portfolio", "list")
+    finally:
+        del os.environ["COLUMNS"]
+    (row,) = [line for line in ran.out.splitlines() if "rather" in line]
+    assert "a rather long name, to be folded on a terminal" in row
+    assert "SPY 100.00%" in row
+    assert "10,000.00 USD" in row
 
 
 def test_a_backtest_without_prices_names_symbol_and_remedy(cli: RunCli) -> None:
@@ -125,24 +161,29 @@ def test_destructive_commands_ask_or_need_yes(cli: RunCli) -> None:
     assert [p["name"] for p in cli("portfolio", "list", "--json").data] == ["kept"]
 
 
-def test_reading_only_the_beginning_of_the_output_is_no_error(
-    cli: RunCli, database_url: str
+@pytest.mark.parametrize(
+    ("shell", "code", "err"),
+    [
+        ("{} etf list --json | head -1", 0, ""),
+        ("{} etf list > /dev/full", 1, "error: the output cannot be written: No space left"),
+        ("{} etf list --json > /dev/full", 1, "error: the output cannot be written: No space left"),
+    ],
+)
+def test_output_that_nobody_takes_is_no_traceback(
+    cli: RunCli, database_url: str, shell: str, code: int, err: str
 ) -> None:
-    import os
-    import subprocess
-    import sys
-
     cli("seed")
     done = subprocess.run(
-        f"{sys.executable} -m etf_backtest etf list --json | head -1",
+        shell.format(f"{sys.executable} -m etf_backtest"),
         shell=True,
         env={**os.environ, "DATABASE_URL": database_url},
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    assert done.stdout == "[\n"
-    assert done.stderr == ""
+    assert done.returncode == code
+    assert done.stderr.startswith(err)
+    assert done.stderr.count("\n") == (1 if err else 0)
 
 
 def test_ones_own_server_is_shown_and_never_stopped(cli: RunCli, database_url: str) -> None:

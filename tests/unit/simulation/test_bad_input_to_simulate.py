@@ -94,3 +94,12 @@ def test_common_reports_the_window_it_made() -> None:
         "only sessions that all symbols share are used: 2024-03-05 to 2024-03-08 instead of "
         "2024-03-01 to 2024-03-08"
     )
+
+
+def test_what_is_no_panel_and_no_strategy_is_said() -> None:
+    anything: Any = pd.DataFrame({"A": [1.0, 2.0]})
+    with pytest.raises(InvalidParametersError, match=r"expected a PricePanel, received DataFrame"):
+        simulate(anything, A)
+    anything = "momentum"
+    with pytest.raises(InvalidParametersError, match=r"expected a Strategy, received str"):
+        simulate(PANEL, anything)
