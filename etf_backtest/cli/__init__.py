@@ -92,6 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.exit(1)  # whoever read our output has gone (| head)
     except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
         sys.exit(130)
     except Exception as error:
         if session.flags.debug:
