@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Final, Literal, NotRequired, TypedDict, get_args
 from urllib.parse import quote, unquote
 
 from etf_backtest.errors import DatabaseUrlError
 
 if TYPE_CHECKING:
     import ssl
+
+    from asyncpg.connect_utils import SessionAttribute
 
 DEFAULT_PORT: Final = 5432
 DEFAULT_DATABASE: Final = "postgres"
@@ -33,7 +35,7 @@ _ENCODE: Final = (
 )
 
 
-class AsyncpgArguments(TypedDict, total=False):
+class AsyncpgArguments(TypedDict):
     """Keyword arguments of `asyncpg.connect` and `asyncpg.create_pool`."""
 
     host: str
@@ -41,10 +43,14 @@ class AsyncpgArguments(TypedDict, total=False):
     user: str
     password: Callable[[], str]
     database: str
-    ssl: Literal["allow", "prefer"] | ssl.SSLContext | bool
+    ssl: Literal["prefer"] | ssl.SSLContext | bool
+    direct_tls: bool
+    target_session_attrs: SessionAttribute
+    krbsrvname: str
+    gsslib: Literal["gssapi"]
     server_settings: dict[str, str]
-    timeout: float
-    statement_cache_size: int
+    timeout: NotRequired[float]
+    statement_cache_size: NotRequired[int]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,7 +61,7 @@ class DatabaseUrl:
     """A name or address (IPv6 without brackets); what TLS certificates are checked against."""
     port: int
     database: str
-    user: str | None = None
+    user: str
     password: str | None = field(default=None, repr=False)
     socket_directory: str | None = None
     """The directory of a unix socket (`?host=/directory`); then `host` is not connected to."""
@@ -85,14 +91,19 @@ class DatabaseUrl:
         if "," in hostname:
             raise DatabaseUrlError(source, "it names more than one host")
         on_socket = hostname.startswith("/")
+        port_number = _read_port(given.get("port", port), source)
+        user = given.get("user", user)
+        if not user:
+            # libpq would take the login name, Prisma's engine would not: say it rather than differ
+            raise DatabaseUrlError(source, "it names no user")
         return cls(
             # a socket has no name of its own; the one that was written stands for it in the URL
             host=("localhost" if host.startswith("/") or not host else host)
             if on_socket
             else hostname or "localhost",
-            port=_read_port(given.get("port", port), source),
+            port=port_number,
             database=given.get("dbname", database) or DEFAULT_DATABASE,
-            user=given.get("user", user),
+            user=user,
             password=given.get("password", password),
             socket_directory=hostname if on_socket else None,
             parameters=tuple(pair for pair in pairs if pair[0] not in _ADDRESS_PARAMETERS),
@@ -133,7 +144,7 @@ class DatabaseUrl:
         return f"DatabaseUrl({self.redacted()!r})"
 
     def _write(self, secret: Callable[[str], str]) -> str:
-        login = quote(self.user or "", safe="")
+        login = quote(self.user, safe="")
         if self.password is not None:
             login += f":{secret(self.password)}"
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -144,29 +155,38 @@ class DatabaseUrl:
         ]
         if self.socket_directory is not None:
             pairs.insert(0, f"host={quote(self.socket_directory, safe='/')}")
-        at, query = "@" if login else "", "?" if pairs else ""
+        query = "?" if pairs else ""
         place = f"{host}:{self.port}/{quote(self.database, safe='')}"
-        return f"postgresql://{login}{at}{place}{query}{'&'.join(pairs)}"
+        return f"postgresql://{login}@{place}{query}{'&'.join(pairs)}"
 
     def asyncpg_arguments(self) -> AsyncpgArguments:
         """What `asyncpg.connect(**arguments)` needs; the password is behind a function.
+
+        The query engine reads nothing but the URL, so what libpq's variables and files
+        (`PGPASSWORD`, `~/.pgpass`, `PGTARGETSESSIONATTRS`, ...) would fill in is given here. One
+        thing is left to them: with `sslmode=prefer` the client's certificate and TLS versions.
 
         Raises
         ------
         DatabaseUrlError
             TLS parameters cannot be used: unknown mode, missing or unreadable certificate.
         """
+        from asyncpg.connect_utils import SessionAttribute  # not before something connects
+
+        password = self.password or ""  # no function, no password: then others would be looked for
         arguments = AsyncpgArguments(
             host=self.socket_directory or self.host,
             port=self.port,
+            user=self.user,
+            password=lambda: password,
             database=self.database,
             ssl=False if self.socket_directory is not None else self._tls(),
+            direct_tls=False,
+            target_session_attrs=SessionAttribute.any,
+            krbsrvname="postgres",
+            gsslib="gssapi",
             server_settings=self._server_settings(),
         )
-        if self.user is not None:
-            arguments["user"] = self.user
-        if (password := self.password) is not None:
-            arguments["password"] = lambda: password
         if timeout := self.parameter("connect_timeout"):
             try:
                 seconds = float(timeout)
@@ -188,9 +208,11 @@ class DatabaseUrl:
             settings["search_path"] = '"' + self.schema.replace('"', '""') + '"'
         return settings
 
-    def _tls(self) -> Literal["allow", "prefer"] | ssl.SSLContext | bool:
-        mode = _read_ssl_mode(self.parameter("sslmode"))
-        if mode == "disable":
+    def _tls(self) -> Literal["prefer"] | ssl.SSLContext | bool:
+        # by default and for "allow" what the query engine does
+        local = self.host in ("localhost", "::1") or self.host.startswith("127.")
+        mode = _read_ssl_mode(self.parameter("sslmode") or ("disable" if local else "prefer"))
+        if mode == "disable" or mode == "allow":
             return False
         authority = self.parameter("sslrootcert")
         if authority is None and self.parameter("sslkey") is None:
@@ -201,7 +223,7 @@ class DatabaseUrl:
         elif mode == "require" and authority is not None:
             # as libpq does: whoever names an authority wants it asked
             mode = "verify-ca"
-        if mode == "allow" or mode == "prefer":
+        if mode == "prefer":
             return mode
         return self._tls_context(mode, authority)
 
@@ -278,9 +300,9 @@ def _read_port(port: str | None, source: str) -> int:
     return int(port)
 
 
-def _read_ssl_mode(text: str | None) -> SslMode:
+def _read_ssl_mode(text: str) -> SslMode:
     for mode in SSL_MODES:
-        if mode == (text or "prefer"):
+        if mode == text:
             return mode
     raise DatabaseUrlError("the URL", f"sslmode is {text!r}, expected {', '.join(SSL_MODES)}")
 

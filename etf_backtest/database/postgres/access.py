@@ -98,9 +98,9 @@ async def _visit(url: DatabaseUrl, statement: str | None = None) -> None:
     except asyncpg.InvalidCatalogNameError:
         raise
     except asyncpg.PostgresError as error:
-        raise DatabaseConnectionError(
-            url.server, _first_line(error), sqlstate=error.sqlstate
-        ) from error
+        asks = not url.password and isinstance(error, asyncpg.InvalidPasswordError)
+        reason = "it asks for a password, and the URL has none" if asks else _first_line(error)
+        raise DatabaseConnectionError(url.server, reason, sqlstate=error.sqlstate) from error
     except TimeoutError as error:
         raise DatabaseConnectionError(url.server, "it does not answer") from error
     except (OSError, asyncpg.InterfaceError) as error:

@@ -25,6 +25,18 @@ from etf_backtest.settings import Settings
 from tests.fixtures.cluster import Cluster
 
 ODD = "p@ss:w/ör d%"
+NONSENSE = {
+    "PGHOST": "elsewhere.invalid",
+    "PGPORT": "1",
+    "PGUSER": "somebody",
+    "PGPASSWORD": "wrong",
+    "PGDATABASE": "elsewhere",
+    "PGSSLMODE": "require",
+    "PGSSLNEGOTIATION": "direct",
+    "PGSSLCERT": "/no/such/file",
+    "PGTARGETSESSIONATTRS": "standby",
+    "PGGSSLIB": "nonsense",
+}
 
 
 def with_url(url: DatabaseUrl, home: Path) -> Settings:
@@ -134,6 +146,42 @@ async def test_a_wrong_password_is_one_line_without_it(postgres: Cluster, user_h
     assert ODD not in shown(error)
 
 
+@pytest.mark.each_postgres
+async def test_no_password_but_that_of_the_url_is_used(
+    postgres: Cluster, user_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The query engine, which gets the same URL, would not find those either."""
+    monkeypatch.setenv("PGPASSWORD", postgres.password)
+    pgpass = user_home / ".pgpass"
+    pgpass.write_text(f"*:*:*:*:{postgres.password}\n")
+    pgpass.chmod(0o600)
+    monkeypatch.setenv("PGPASSFILE", str(pgpass))
+    for password in (None, ""):
+        url = replace(on(postgres, "postgres"), password=password)
+        with pytest.raises(DatabaseConnectionError) as raised:
+            await check_database(with_url(url, user_home))
+        assert raised.value.reason == "it asks for a password, and the URL has none"
+        assert raised.value.sqlstate == "28P01"
+        assert "DATABASE_URL" in str(raised.value.remedy)
+
+
+@pytest.mark.each_postgres
+async def test_variables_of_libpq_change_nothing(
+    empty_database: str, postgres: Cluster, user_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = DatabaseUrl.parse(empty_database)
+    on_socket = replace(url, socket_directory=str(postgres.socket_dir), password=None)
+    with monkeypatch.context() as environment:  # the fixtures' own connections come after it
+        for name, value in NONSENSE.items():
+            environment.setenv(name, value)
+        for way_in in (url, on_socket):
+            assert await check_database(with_url(way_in, user_home)) == way_in
+            connection = await asyncpg.connect(**way_in.asyncpg_arguments())
+            assert await connection.fetchval("SELECT current_user") == postgres.user
+            assert await connection.fetchval("SELECT current_database()") == url.database
+            await connection.close()
+
+
 async def test_a_server_that_is_not_there_is_named(user_home: Path) -> None:
     with socket.socket() as held:  # bound, and nobody listens
         held.bind(("127.0.0.1", 0))
@@ -146,7 +194,7 @@ async def test_a_server_that_is_not_there_is_named(user_home: Path) -> None:
 
 
 async def test_a_host_that_does_not_exist_is_named(user_home: Path) -> None:
-    url = DatabaseUrl(host="no-such-host.invalid", port=5432, database="d", password=ODD)
+    url = DatabaseUrl(host="no-such-host.invalid", port=5432, database="d", user="u", password=ODD)
     with pytest.raises(DatabaseConnectionError, match=r"no-such-host\.invalid:5432") as raised:
         await ensure_database(with_url(url, user_home))
     assert ODD not in shown(raised.value)
@@ -158,6 +206,7 @@ async def test_a_server_that_does_not_answer_is_not_waited_for(user_home: Path) 
             host="127.0.0.1",
             port=silent.getsockname()[1],
             database="d",
+            user="u",
             parameters=(("connect_timeout", "0.2"), ("sslmode", "disable")),
         )
         with pytest.raises(DatabaseConnectionError, match="does not answer"):

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import ssl
 import traceback
 from pathlib import Path
 from typing import cast
 
+import asyncpg
 import pytest
+from asyncpg import connect_utils
 from hypothesis import given
 from hypothesis import strategies as st
 
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import DatabaseUrlError
 
+# Read by asyncpg when `sslmode` is `prefer`, whatever its arguments are.
+CERTIFICATE_VARIABLES = {
+    "PGSSLCERT",
+    "PGSSLKEY",
+    "PGSSLMINPROTOCOLVERSION",
+    "PGSSLMAXPROTOCOLVERSION",
+}
 ODD = "p@ss:w/ör d%"
 ODD_ENCODED = "p%40ss%3Aw%2F%C3%B6r%20d%25"  # by hand, from RFC 3986 and the UTF-8 table
 
@@ -30,18 +40,18 @@ def test_reads_the_usual_form() -> None:
     ("text", "rendered"),
     [
         ("postgres://a@h/d", "postgresql://a@h:5432/d"),
-        ("postgresql://h", "postgresql://h:5432/postgres"),
+        ("postgresql://a@h", "postgresql://a@h:5432/postgres"),
         ("postgresql://a:@h/d", "postgresql://a:@h:5432/d"),
-        ("postgresql:///d", "postgresql://localhost:5432/d"),
+        ("postgresql:///d?user=a", "postgresql://a@localhost:5432/d"),
         ("postgresql://a@/d", "postgresql://a@localhost:5432/d"),
         ("postgresql://a:b@[::1]:6000/d", "postgresql://a:b@[::1]:6000/d"),
-        ("postgresql://[::1]/d", "postgresql://[::1]:5432/d"),
+        ("postgresql://a@[::1]/d", "postgresql://a@[::1]:5432/d"),
         (f"postgresql://a:{ODD_ENCODED}@h/d", f"postgresql://a:{ODD_ENCODED}@h:5432/d"),
         ("postgresql://a:p@ss@h/d", "postgresql://a:p%40ss@h:5432/d"),
-        ("postgresql://h/a%2Fb", "postgresql://h:5432/a%2Fb"),
+        ("postgresql://a@h/a%2Fb", "postgresql://a@h:5432/a%2Fb"),
         ("postgresql://h/d?user=u&password=p%26&port=7", "postgresql://u:p%26@h:7/d"),
-        ("postgresql://h/d?connection_limit=5", "postgresql://h:5432/d?connection_limit=5"),
-        ("  postgresql://h/d\n", "postgresql://h:5432/d"),
+        ("postgresql://a@h/d?connection_limit=5", "postgresql://a@h:5432/d?connection_limit=5"),
+        ("  postgresql://a@h/d\n", "postgresql://a@h:5432/d"),
     ],
 )
 def test_writes_one_form_for_each(text: str, rendered: str) -> None:
@@ -127,7 +137,7 @@ def test_with_database_keeps_the_rest() -> None:
 
 def test_gives_asyncpg_what_the_parameters_say() -> None:
     url = DatabaseUrl.parse(
-        'postgresql://h/d?schema=my"s&application_name=app&options=-c%20a%3Db'
+        'postgresql://a@h/d?schema=my"s&application_name=app&options=-c%20a%3Db'
         "&pgbouncer=true&connect_timeout=3&connection_limit=9"
     )
     arguments = url.asyncpg_arguments()
@@ -138,8 +148,6 @@ def test_gives_asyncpg_what_the_parameters_say() -> None:
     }
     assert arguments["statement_cache_size"] == 0
     assert arguments["timeout"] == 3
-    assert "user" not in arguments
-    assert "password" not in arguments
 
 
 @pytest.mark.parametrize(
@@ -154,29 +162,77 @@ def test_gives_asyncpg_what_the_parameters_say() -> None:
 def test_verifies_certificates_as_asked(
     parameters: str, verifies: ssl.VerifyMode, checks_name: bool
 ) -> None:
-    context = DatabaseUrl.parse(f"postgresql://h/d?{parameters}").asyncpg_arguments()["ssl"]
+    context = DatabaseUrl.parse(f"postgresql://a@h/d?{parameters}").asyncpg_arguments()["ssl"]
     assert isinstance(context, ssl.SSLContext)
     assert context.verify_mode is verifies
     assert context.check_hostname is checks_name
 
 
 @pytest.mark.parametrize(
-    ("parameters", "expected"),
-    [("", "prefer"), ("?sslmode=allow", "allow"), ("?sslmode=disable", False)],
+    ("place", "expected"),
+    [
+        ("h/d", "prefer"),
+        ("h/d?sslmode=prefer", "prefer"),
+        ("h/d?sslmode=allow", False),
+        ("h/d?sslmode=disable", False),
+        # on this machine nobody listens in
+        ("localhost/d", False),
+        ("127.0.0.1/d", False),
+        ("[::1]/d", False),
+        ("localhost/d?sslmode=prefer", "prefer"),
+    ],
 )
-def test_passes_the_loose_modes_on(parameters: str, expected: str | bool) -> None:
-    assert DatabaseUrl.parse(f"postgresql://h/d{parameters}").asyncpg_arguments()["ssl"] == expected
+def test_chooses_tls_as_the_query_engine_does(place: str, expected: str | bool) -> None:
+    assert DatabaseUrl.parse(f"postgresql://a@{place}").asyncpg_arguments()["ssl"] == expected
 
 
 @pytest.mark.parametrize("name", ["sslrootcert", "sslcert"])
 def test_names_a_missing_certificate(name: str, tmp_path: Path) -> None:
     file = tmp_path / "authority.pem"
-    url = DatabaseUrl.parse(f"postgresql://h/d?sslmode=require&{name}={file}")
+    url = DatabaseUrl.parse(f"postgresql://a@h/d?sslmode=require&{name}={file}")
     with pytest.raises(DatabaseUrlError, match=f"no file {file}"):
         url.asyncpg_arguments()
     file.write_text("not a certificate")
     with pytest.raises(DatabaseUrlError, match="certificates cannot be used"):
         url.asyncpg_arguments()
+
+
+@pytest.mark.parametrize("text", ["postgresql://h/d", "postgresql://:HIDDEN@h/d", "postgres:///d"])
+def test_says_where_a_user_is_missing(text: str) -> None:
+    with pytest.raises(DatabaseUrlError) as raised:
+        DatabaseUrl.parse(text)
+    assert raised.value.message == "DATABASE_URL cannot be used: it names no user"
+    assert raised.value.remedy == "expected postgresql://user:password@host:5432/database"
+
+
+def test_leaves_nothing_to_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What asyncpg makes of the arguments with every variable of libpq's set, and with none."""
+    argument_names = inspect.signature(asyncpg.connect).parameters
+    missing = {
+        name: argument.default
+        for name, argument in argument_names.items()
+        if name not in {"loop", "timeout", "connection_class", "record_class"}
+    }
+
+    # the stubs leave out what is private
+    read = connect_utils._parse_connect_arguments  # type: ignore[attr-defined]
+
+    def connection_parameters(url: str) -> str:
+        addresses, parameters, _ = read(**missing | DatabaseUrl.parse(url).asyncpg_arguments())
+        shown = parameters._replace(password=parameters.password(), ssl=bool(parameters.ssl))
+        return f"{addresses} {shown}"
+
+    urls = ("postgresql://a@h/d", "postgresql://a:b@127.0.0.1:7/d", "postgresql://a@/d?host=/run")
+    before = [connection_parameters(url) for url in urls]
+    (tmp_path / ".pgpass").write_text("*:*:*:*:of-the-file\n")
+    (tmp_path / ".pgpass").chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    source = inspect.getsource(connect_utils)
+    names = set(re.findall(r"(?:getenv|environ\.get)\(\s*['\"](PG[A-Z]+)['\"]", source))
+    assert {"PGUSER", "PGPASSWORD", "PGTARGETSESSIONATTRS", "PGSSLNEGOTIATION"} <= names
+    for name in names - CERTIFICATE_VARIABLES:
+        monkeypatch.setenv(name, "standby" if name == "PGTARGETSESSIONATTRS" else "nonsense")
+    assert [connection_parameters(url) for url in urls] == before
 
 
 def test_is_a_value() -> None:
