@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 
 import pytest
 
+from etf_backtest.database.client import Prisma
 from etf_backtest.database.client.errors import (
     DataError,
     RawQueryError,
@@ -219,6 +221,75 @@ async def test_a_transaction_begun_by_hand_does_not_swallow_what_follows(databas
         await a_user(client)
         async with connected(database_url) as other:
             assert await other.user.count() == 1
+
+
+PID = "SELECT pg_backend_pid() AS pid"
+
+
+@pytest.mark.each_postgres
+@pytest.mark.parametrize(
+    ("change", "setting", "expected"),
+    [
+        ("SET TimeZone = 'Asia/Tokyo'", "TimeZone", "UTC"),
+        ("SELECT set_config('TimeZone', 'Asia/Tokyo', false)", "TimeZone", "UTC"),
+        ("DO $$ BEGIN SET DateStyle = 'German'; END $$", "DateStyle", "ISO, MDY"),
+        ("set statement_timeout = 1", "statement_timeout", "0"),
+        ("SET search_path = pg_catalog", "search_path", '"$user", public'),
+    ],
+)
+async def test_what_is_set_for_a_session_is_not_for_the_next_user(
+    database_url: str, change: LiteralString, setting: str, expected: str
+) -> None:
+    show: LiteralString = "SELECT current_setting($1) AS value"
+    async with connected(database_url, "connection_limit=1") as client:
+        [before] = await client.query_raw(PID)
+        await client.execute_raw(change)
+        assert await client.query_raw(show, setting) == [{"value": expected}]
+        assert await client.query_raw(PID) != [before]
+        async with client.tx() as transaction:
+            await transaction.execute_raw(change)
+        assert await client.query_raw(show, setting) == [{"value": expected}]
+
+
+async def test_what_is_set_for_a_transaction_does_not_cost_the_connection(
+    database_url: str,
+) -> None:
+    async with connected(database_url, "connection_limit=1") as client:
+        [before] = await client.query_raw(PID)
+        async with client.tx() as transaction:
+            await transaction.execute_raw("SET LOCAL TimeZone = 'Asia/Tokyo'")
+            await transaction.execute_raw("SET LOCAL statement_timeout = 1000")
+        assert await client.query_raw(PID) == [before]
+
+
+@pytest.mark.each_postgres
+@pytest.mark.parametrize("change", ["TimeZone = 'Asia/Tokyo'", "DateStyle = 'SQL, DMY'"])
+async def test_times_under_other_settings_are_refused_and_not_wrong(
+    client: Database, change: LiteralString
+) -> None:
+    then = datetime(2024, 1, 1, tzinfo=UTC)
+    await client.user.create({"email": "a@example.com", "passwordHash": "x", "createdAt": then})
+
+    async def changed(query: Callable[[Prisma], Awaitable[object]]) -> object:
+        async with client.tx() as transaction:
+            await transaction.execute_raw("SET LOCAL " + change)
+            return await query(transaction)
+
+    for refused in (
+        lambda tx: tx.user.find_many(),
+        lambda tx: tx.user.count(where={"createdAt": then}),
+        lambda tx: tx.query_raw("SELECT created_at FROM users"),
+        lambda tx: tx.query_raw("SELECT ARRAY['2024-01-01'::date] AS days"),
+    ):
+        with pytest.raises(DataError, match="TimeZone or DateStyle") as error:
+            await changed(refused)
+        assert error.value.code is None
+    assert await changed(lambda tx: tx.user.count()) == 1
+    sql: LiteralString = (
+        "SELECT to_char(created_at AT TIME ZONE 'Asia/Tokyo', 'HH24:MI') AS it FROM users"
+    )
+    assert await changed(lambda tx: tx.query_raw(sql)) == [{"it": "09:00"}]
+    assert (await client.user.find_first_or_raise()).createdAt == then
 
 
 async def test_two_statements_are_not_one_query(client: Database) -> None:

@@ -4,7 +4,15 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { bindAdapter } from '@prisma/driver-adapter-utils'
 import { readCatalogTypes } from './catalog_types.mjs'
 import { KNOWN_TO_ENGINE } from './driver_errors.mjs'
+import { ForeignTimeError } from './pool.mjs'
 import { isStale, StatementNames } from './statement_names.mjs'
+
+// timestamp, timestamptz and date, and their arrays
+const TIMES = new Set([1082, 1114, 1115, 1182, 1184, 1185])
+// adapter-pg passes an instant without its offset
+const PASSED_TIME = /^\d{4}-\d\d-\d\d( \d\d:\d\d:\d\d(\.\d+)?)?$/
+// undone at the end of the transaction, unlike any other SET
+const SET_FOR_TRANSACTION = /^\s*SET\s+(LOCAL|TRANSACTION|CONSTRAINTS)\b/i
 
 /** The adapter's way to PostgreSQL outside of transactions: each query on any free connection. */
 class PoolSession {
@@ -67,7 +75,10 @@ async function run(connection, config, values, { names, observe }) {
     config.name = names?.of(config.text)
     // the simple protocol would run "SELECT 1; DROP TABLE ..." as two statements
     config.queryMode = 'extended'
+    if (!connection.tellsOurTime && values?.flat().some((value) => PASSED_TIME.test(value))) throw new ForeignTimeError()
     const result = await connection.query(config, values)
+    if (/^(RE)?SET$/.test(result.command) && !SET_FOR_TRANSACTION.test(config.text)) connection.altered = true
+    if (!connection.tellsOurTime && result.fields.some(({ dataTypeID }) => TIMES.has(dataTypeID))) throw new ForeignTimeError()
     failed = false
     return result
   } catch (error) {

@@ -2,7 +2,7 @@
 // SQLSTATE and PostgreSQL's message. `meta` is always an object: the Python client needs one.
 //
 // PostgreSQL's DETAIL is left out on purpose: it quotes whole rows.
-import { PoolTimeoutError } from './pool.mjs'
+import { ForeignTimeError, PoolTimeoutError } from './pool.mjs'
 
 const NOT_REACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'ENOENT', 'EACCES', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', '57P03'])
 const OF_TLS = /SSL|TLS|CERT|CRL|ISSUER|SIGNATURE|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/
@@ -83,6 +83,7 @@ function pool(error, { max, connectionTimeoutMillis }) {
 
 function statement(error, raw) {
   const { code, message } = error
+  if (error instanceof ForeignTimeError) return { code: undefined, message }
   if (raw) return { code: 'P2010', message: `Raw query failed. Code: \`${code ?? 'N/A'}\`. Message: \`${message}\``, meta: { code } }
   if (code === '40P01') return { code: 'P2034', message: `Transaction failed due to a write conflict or a deadlock: ${message}` }
   if (code === '42501') return { code: 'P1010', message: `User was denied access: ${message}` }

@@ -9,24 +9,49 @@ const CANCEL_WITHIN = 1000
 class Client extends pg.Client {
   /** A CancelRequest is on its way, or was: it may strike whatever this connection runs next. */
   cancelled = false
+  /** A setting was changed for the rest of the session (`SET` as a raw query). */
+  altered = false
+  #settings = {}
+  #ours
 
   constructor(settings) {
     // pg-pool hides the password from enumeration: a spread alone loses it
     super({ ...settings, password: settings.password, connectionTimeoutMillis: settings.connectTimeoutMillis })
     // a connection that breaks while it is held fails its next query; an event nobody hears ends Node
     this.on('error', () => {})
+    // the server reports every change of TimeZone, DateStyle and a few more, however it came about
+    this.connection.on('parameterStatus', ({ parameterName, parameterValue }) => {
+      this.#settings[parameterName] = parameterValue
+    })
+    this.once('connect', () => { this.#ours = { ...this.#settings } })
   }
 
   /** Whether the next user may have this connection: nothing of the last one is left on it. */
   get reusable() {
     // somebody may have left it in a transaction (`BEGIN` as a raw query)
-    return this.getTransactionStatus() === 'I' && !this.cancelled
+    const unaltered = Object.keys(this.#ours).every((name) => this.#settings[name] === this.#ours[name])
+    return unaltered && !this.altered && !this.cancelled && this.getTransactionStatus() === 'I'
+  }
+
+  /** Whether times mean to this session what they mean to the engine: UTC, in ISO form. */
+  get tellsOurTime() {
+    return ['TimeZone', 'DateStyle'].every((name) => this.#settings[name] === this.#ours[name])
   }
 }
 
 /** Waiting for a free connection took longer than `pool_timeout` (or a transaction's `max_wait`). */
 export class PoolTimeoutError extends Error {
   name = 'PoolTimeoutError'
+}
+
+/** A session whose TimeZone or DateStyle was changed has times in a query: they would be wrong. */
+export class ForeignTimeError extends Error {
+  name = 'ForeignTimeError'
+  constructor() {
+    super(
+      'TimeZone or DateStyle of this transaction was changed by a raw query: dates and times cannot be ' +
+      "passed or read here, they would be wrong. Convert them in SQL instead (AT TIME ZONE '...', to_char)")
+  }
 }
 
 export class ConnectionPool extends pg.Pool {
