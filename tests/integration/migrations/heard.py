@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TypedDict
 
@@ -21,11 +22,13 @@ class Heard:
     def __init__(self) -> None:
         self.everything = ""
         self._new = ""
+        self.last_word = time.monotonic()
         self.output = Output(stdout=self._hear, stderr=self._hear)
 
     def _hear(self, text: str) -> None:
         self.everything += text
         self._new += text
+        self.last_word = time.monotonic()
 
     def take(self) -> str:
         new, self._new = self._new, ""
