@@ -35,7 +35,7 @@ async def migrate_deploy(
 async def deploy(prisma: Prisma) -> int:
     """As `migrate_deploy`."""
     run = await prisma.run("migrate", "deploy")
-    failed = _FAILED_NOW.search(run.stderr)
+    failed = _FAILED_NOW.search(run.trace)
     if run.exit_code != 0 and failed is not None:
         name = failed["name"]
         prisma.output.say(

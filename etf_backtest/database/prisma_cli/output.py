@@ -20,6 +20,12 @@ _NOISE_BLOCKS: Final = {
         "We recommend you to remove those properties"
     ),
 }
+# Which functions of the schema engine an error went through, innermost first:
+#    0: schema_engine_wasm::wasm::engine::ApplyMigrations
+#            with migration_name="20250126000000_init"
+#              at schema-engine/schema-engine-wasm/src/wasm/engine.rs:167
+_FRAME: Final = re.compile(r"\d+: [a-z]\w*::\w+\S*(?: \w+)*$")
+_OF_THE_FRAME: Final = re.compile(r"with \w+=|at \S+\.rs:\d+$")
 
 Write = Callable[[str], object]
 
@@ -57,9 +63,12 @@ class NoiseFilter:
 
     also: tuple[str, ...] = ()
     """Lines to leave out this time, by their beginning."""
+    trace: list[str] = field(default_factory=list)
+    """Lines of a trace of the schema engine, left out: nobody but its authors can do with them."""
     _until: str | None = None
     _blank: list[str] = field(default_factory=list)
     _swallow_blank: bool = True
+    _in_trace: bool = False
 
     def __call__(self, line: str) -> str:
         """What to show now: nothing, the line, or the line after blank ones held back."""
@@ -67,6 +76,9 @@ class NoiseFilter:
         if self._until is not None:
             if text.startswith(self._until):
                 self._until = None
+            return ""
+        if self._is_trace(text):
+            self.trace.append(text)
             return ""
         if not text:
             if not self._swallow_blank:
@@ -82,3 +94,7 @@ class NoiseFilter:
         self._blank.clear()
         self._swallow_blank = False
         return shown
+
+    def _is_trace(self, text: str) -> bool:
+        self._in_trace = bool(_FRAME.match(text) or (self._in_trace and _OF_THE_FRAME.match(text)))
+        return self._in_trace

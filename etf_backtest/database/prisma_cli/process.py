@@ -23,6 +23,7 @@ from typing import Final
 from etf_backtest.database.node import node_program
 from etf_backtest.database.prisma_cli.output import SILENT, NoiseFilter, Output, Write
 from etf_backtest.database.prisma_cli.project import Project
+from etf_backtest.database.prisma_cli.rights import missing_right
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.settings import Settings
 
@@ -53,6 +54,8 @@ class PrismaRun:
     exit_code: int
     stdout: str
     stderr: str
+    trace: str = ""
+    """Where in the schema engine an error came from, which is noise but for names in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +119,12 @@ class Prisma:
             stderr=asyncio.subprocess.PIPE,
             limit=_LONGEST_LINE,
         )
+        noise = NoiseFilter(hidden)
         try:
             _, stdout, stderr = await asyncio.gather(
                 _feed(process.stdin, script or ""),
                 _relay(process.stdout, self.output.stdout, NoiseFilter(hidden)),
-                _relay(process.stderr, self.output.stderr, NoiseFilter(hidden)),
+                _relay(process.stderr, self.output.stderr, noise),
             )
             code = await process.wait()
         finally:
@@ -128,7 +132,11 @@ class Prisma:
                 # cancelled, as by Ctrl-C: it must not go on working on the database unseen
                 process.terminate()
                 await process.wait()
-        return PrismaRun(code if code >= 0 else 128 - code, stdout, stderr)
+        if code != 0 and self.url is not None and (right := missing_right(stderr, self.url)):
+            self.output.say(right)
+            stderr += f"{right}\n"
+        exit_code = code if code >= 0 else 128 - code
+        return PrismaRun(exit_code, stdout, stderr, "\n".join(noise.trace))
 
     def _environment(self, *, seeds: bool) -> Mapping[str, str]:
         # what is passed on unread is not a setting of ours: PATH, HOME, proxies, locale

@@ -1,0 +1,44 @@
+"""What to do where PostgreSQL says that the role may not create tables.
+
+Since PostgreSQL 15 only a database's owner may create something in its schema `public`. Prisma
+passes on "permission denied" and no more. (Where a server speaks another language, nothing is
+added.)
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from etf_backtest.database.url import DatabaseUrl
+
+_DENIED: Final = re.compile(
+    r"permission denied for (?P<kind>schema|database) (?P<name>.+?)\s*$"
+    # a schema that the role may not even look into is none, to PostgreSQL
+    r"|no schema has been selected to create in",
+    re.MULTILINE,
+)
+
+
+def missing_right(said: str, url: str) -> str | None:
+    """The line to add to what Prisma said about a database, if it failed for lack of a right."""
+    denied = _DENIED.search(said)
+    if denied is None:
+        return None
+    database = DatabaseUrl.parse(url)
+    role = "THIS_ROLE" if database.user is None else _identifier(database.user)
+    schema = denied["name"] or database.schema or "public"
+    name = _identifier(schema)
+    grant = f"GRANT CREATE, USAGE ON SCHEMA {name} TO {role};"
+    if denied["kind"] == "database":
+        grant = f"GRANT CREATE ON DATABASE {name} TO {role};"
+    elif schema != "public":
+        # a schema that somebody made is theirs, whoever owns the database
+        return f"Let the schema's owner run: {grant}"
+    own = f"ALTER DATABASE {_identifier(database.database)} OWNER TO {role};"
+    return f"Let a superuser run: {own} or the database's owner, in it: {grant}"
+
+
+def _identifier(name: str) -> str:
+    """In quotes, because a role may be called `user` or `Ada`."""
+    return '"' + name.replace('"', '""') + '"'
