@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import sys
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from etf_backtest.database.models import (
     ETFInfoCreateWithoutRelationsInput,
     StrategyCreateWithoutRelationsInput,
     StrategyType,
+    TableNotFoundError,
     to_json,
 )
 from etf_backtest.strategies import STRATEGIES
@@ -144,4 +146,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except TableNotFoundError:
+        sys.exit("the tables are missing; create them with: etf-backtest migrate deploy")

@@ -116,6 +116,20 @@ async def test_reset_and_seed(
     assert await count(database_url, "etf_info") == etfs
 
 
+async def test_seed_before_the_tables_are_there(
+    empty_database: str, repository: Path, settings: Settings, heard: Heard
+) -> None:
+    assert await prisma_cli.seed(settings, empty_database, **heard.on(repository)) == 1
+    # the first line is Prisma's, and so are those at the end, which say that the seed failed
+    assert heard.take().splitlines() == [
+        "Running seed command `python3 prisma/seed.py` ...",
+        "the tables are missing; create them with: etf-backtest migrate deploy",
+        "",
+        "An error occurred while running the seed command:",
+        "Error: Command failed with exit code 1: python3 prisma/seed.py",
+    ]
+
+
 async def test_nobody_sees_a_password_and_ctrl_c_ends_it(
     postgres: Cluster, empty_database: str, repository: Path, settings: Settings, heard: Heard
 ) -> None:
