@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,10 @@ from tests.integration.engine.database import connected, new_client
 
 ENCRYPTED = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
 debian_only = pytest.mark.parametrize("own_postgres", ["debian"], indirect=True)
+needs_openssl = pytest.mark.skipif(
+    shutil.which("openssl") is None,
+    reason="no openssl to make certificates with: apt-get install openssl",
+)
 
 
 def openssl(folder: Path, *arguments: str) -> None:
@@ -71,6 +76,7 @@ async def refusal(url: str) -> str:
 
 
 @debian_only
+@needs_openssl
 async def test_certificates_are_verified_when_asked(own_postgres: Cluster, tmp_path: Path) -> None:
     serve_tls(own_postgres, tmp_path)
     address = own_postgres.url()
