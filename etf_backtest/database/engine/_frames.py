@@ -45,12 +45,12 @@ class ReplyReader:
         """Take in bytes, give out (request's number, status, payload) of every complete frame."""
         received = self._received
         received += data
-        start = 0
-        while len(received) - start >= 4:
-            end = start + 4 + int.from_bytes(received[start : start + 4])
+        while len(received) >= 4:
+            end = 4 + int.from_bytes(received[:4])
             if len(received) < end:
                 break
-            number = int.from_bytes(received[start + 4 : start + 8])
-            yield number, received[start + 8], bytes(received[start + 9 : end])
-            start = end
-        del received[:start]
+            number, status = int.from_bytes(received[4:8]), received[8]
+            payload = bytes(received[9:end])
+            # before anybody sees the frame: if that fails, it must not come a second time
+            del received[:end]
+            yield number, status, payload

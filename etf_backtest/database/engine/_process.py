@@ -200,7 +200,9 @@ class EngineProcess:
 
     def _on_reply(self, number: int, status: int, payload: bytes) -> None:
         if status == Status.EVENT:
-            self._on_event(payload)
+            # a call of its own: if it fails, the replies behind it still arrive
+            if self._loop is not None:
+                self._loop.call_soon(self._on_event, payload)
             return
         future = self._waiting.pop(number, None)
         # whoever asked may have been cancelled

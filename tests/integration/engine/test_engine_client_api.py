@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -354,6 +355,24 @@ async def test_queries_are_logged_on_request(
     assert "logged" not in " ".join(record.message for record in records)
     assert vars(records[-1])["params"] == [str(2**62)]
     assert vars(records[-1])["duration_ms"] > 0
+
+
+async def test_a_log_that_fails_holds_up_no_query(database_url: str) -> None:
+    def fail(_: logging.LogRecord) -> bool:
+        raise ZeroDivisionError
+
+    failures: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+    logger = logging.getLogger(QUERY_LOGGER)
+    async with connected(database_url, log_queries=True) as client:
+        logger.addFilter(fail)
+        try:
+            async with asyncio.timeout(10):
+                assert await asyncio.gather(*(client.user.count() for _ in range(3))) == [0, 0, 0]
+        finally:
+            logger.removeFilter(fail)
+    assert [type(failure) for failure in failures] == [ZeroDivisionError] * 3
 
 
 async def test_nothing_is_logged_without_a_request(

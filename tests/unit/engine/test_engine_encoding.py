@@ -275,6 +275,27 @@ def test_frames_may_be_cut_anywhere(frames: list[tuple[int, int, bytes]], cuts: 
     assert read == frames
 
 
+def test_a_frame_whose_handling_failed_does_not_come_again() -> None:
+    frames = [(number, 0, b"x" * number) for number in (1, 2, 3)]
+    stream = b"".join(
+        (5 + number).to_bytes(4) + number.to_bytes(4) + bytes([status]) + payload
+        for number, status, payload in frames
+    )
+    reader = ReplyReader()
+    read: list[tuple[int, int, bytes]] = []
+
+    def handle(data: bytes) -> None:
+        for frame in reader.feed(data):
+            read.append(frame)
+            if frame[0] == 2:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        handle(stream)
+    handle(b"")
+    assert read == frames
+
+
 def test_a_request_is_one_frame() -> None:
     frame = request_frame(7, Operation.QUERY, b"{}", "tx")
     assert frame == b"\x00\x00\x00\x0a" + b"\x00\x00\x00\x07" + b"\x01" + b"\x02" + b"tx" + b"{}"
