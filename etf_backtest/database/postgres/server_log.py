@@ -11,7 +11,10 @@ from typing import Final
 
 from etf_backtest.database.postgres.server_folder import ServerFolder
 
-_REASON: Final = re.compile(r"\b(?:FATAL|PANIC|ERROR|error|fatal): +(.*)")
+# not what clients are told that come too early or too late
+_REASON: Final = re.compile(r"\b(?:FATAL|PANIC|ERROR|error|fatal): ++(?!the database system is )(.*)")
+_DISK_FULL: Final = "No space left on device"
+_AFTER_LEVEL: Final = re.compile(r"(?:.*?\b(?:LOG|WARNING|ERROR|FATAL|PANIC|error): +)?(.*)")
 _TAIL: Final = 30
 COLLECTOR_SECONDS: Final = 1.0
 
@@ -52,10 +55,14 @@ class LogMark:
 
 
 def reason(log: str) -> str:
-    """The line that says why, in one line."""
-    reasons = [match[1] for match in map(_REASON.search, log.splitlines()) if match]
-    lines = [line for line in log.splitlines() if line.strip()]
-    return reasons[-1] if reasons else lines[-1].strip() if lines else "it said nothing"
+    """The line that says why: a full disk above all, else the first error, whose sequel is more."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    for line in lines:
+        if _DISK_FULL in line and (match := _AFTER_LEVEL.fullmatch(line)):
+            return match[1]
+    for match in filter(None, map(_REASON.search, lines)):
+        return match[1]
+    return lines[-1] if lines else "it said nothing"
 
 
 def _files(folder: ServerFolder) -> list[Path]:

@@ -136,7 +136,8 @@ def test_a_lost_password_file_is_named(settings: Settings) -> None:
 def test_what_the_server_says_is_part_of_the_error(settings: Settings) -> None:
     with (settings.data_dir / "postgres" / "cluster" / "postgresql.conf").open("a") as file:
         file.write("shared_buffers = 'plenty'\n")
-    with pytest.raises(EmbeddedServerError, match="does not start: ") as raised:
+    said = "does not start: configuration file .* contains errors"
+    with pytest.raises(EmbeddedServerError, match=said) as raised:
         postgres.start(settings)
     assert 'invalid value for parameter "shared_buffers": "plenty"' in raised.value.log
     assert "startup.log" in str(raised.value.remedy)
@@ -165,11 +166,36 @@ except EmbeddedServerError as error:
 """
     message = run(code, new_settings.data_dir)
     assert "cannot be made" in message
+    assert "File too large" in message
     assert "\n" not in message
     folder = new_settings.data_dir / "postgres"
     assert not (folder / "cluster").exists()
     assert not list(folder.glob("new-cluster-*"))
     assert postgres.start(new_settings).initialised
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode
+    != 0,
+    reason="only root may mount a file system that is too small: sudo pytest runs this",
+)
+def test_a_full_disk_is_the_reason_whatever_follows_from_it(new_settings: Settings) -> None:
+    code = """
+import subprocess
+from etf_backtest.errors import EmbeddedServerError
+data_dir.mkdir()
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20m,mode=711", "tmpfs", data_dir], check=True)
+try:
+    postgres.start(settings)
+except EmbeddedServerError as error:
+    print(error.message)
+    print(error.log)
+"""
+    message, log = run(code, new_settings.data_dir, by=["unshare", "--mount"]).split("\n", 1)
+    assert "cannot be made" in message
+    assert "No space left on device" in message
+    # what PostgreSQL 18 says last when bootstrap fills the disk
+    assert "PANIC:  cannot abort transaction 1, it was already committed" in log
 
 
 def test_a_data_directory_that_is_a_file_is_named(new_settings: Settings) -> None:
