@@ -12,7 +12,9 @@ from typing import Final
 from etf_backtest.database.postgres.server_folder import ServerFolder
 
 # not what clients are told that come too early or too late
-_REASON: Final = re.compile(r"\b(?:FATAL|PANIC|ERROR|error|fatal): ++(?!the database system is )(.*)")
+_REASON: Final = re.compile(
+    r"\b(?:FATAL|PANIC|ERROR|error|fatal): ++(?!the database system is )(.*)"
+)
 _DISK_FULL: Final = "No space left on device"
 _AFTER_LEVEL: Final = re.compile(r"(?:.*?\b(?:LOG|WARNING|ERROR|FATAL|PANIC|error): +)?(.*)")
 _TAIL: Final = 30
