@@ -31,6 +31,15 @@ CONNECT_WITHIN = timedelta(seconds=10)
 _open_engines: weakref.WeakSet[WasmEngine] = weakref.WeakSet()
 
 
+class ConcealedUrl(str):
+    """A database URL that tracebacks with local variables do not show: it may hold a password."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'<database URL>'"
+
+
 class WasmEngine:
     """An `AsyncAbstractEngine` whose engine is a child process; see `engine_class`.
 
@@ -87,11 +96,6 @@ class WasmEngine:
                 f"The query engine has not been built: {self._command.script} is missing "
                 "(npm run build:engine)"
             )
-        settings = {
-            "url": self._url,
-            "datamodel": self.dml_path.read_text(encoding="utf-8"),
-            "logQueries": self._log_queries,
-        }
         try:
             process = EngineProcess(self._command, _log_query)
         except OSError as error:
@@ -99,13 +103,15 @@ class WasmEngine:
         connected = False
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                await process.request(Operation.CONNECT, to_json(settings))
+                await self._send_settings(process)
             connected = True
         except TimeoutError:
             raise self.package.connection_error(
                 f"Could not connect to the query engine within {timeout.total_seconds():g} s"
             ) from None
         except EngineStoppedError as error:
+            # where it was raised, local variables hold the URL
+            error.__traceback__ = None
             raise self.package.connection_error(f"Could not connect: {error}") from None
         except EngineReplyError as error:
             facing = from_json(error.payload)[0]["user_facing_error"]
@@ -116,6 +122,15 @@ class WasmEngine:
             if not connected:
                 process.kill()
         return process
+
+    def _send_settings(self, process: EngineProcess) -> asyncio.Future[bytes]:
+        """Ask `process` to connect; the URL is in no frame that waits for the answer."""
+        settings = {
+            "url": self._url,
+            "datamodel": self.dml_path.read_text(encoding="utf-8"),
+            "logQueries": self._log_queries,
+        }
+        return process.request(Operation.CONNECT, to_json(settings))
 
     async def _request(
         self, operation: Operation, payload: bytes = b"", transaction: str | None = None

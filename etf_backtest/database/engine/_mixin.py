@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from etf_backtest.database.engine._batch import batch_class
 from etf_backtest.database.engine._client_package import package_of, query_log
 from etf_backtest.database.engine._command import EngineCommand
-from etf_backtest.database.engine._engine import engine_class
+from etf_backtest.database.engine._engine import ConcealedUrl, engine_class
 from etf_backtest.database.engine._protocol import builder_class
 
 
@@ -65,7 +65,8 @@ class WasmEngineMixin:
                 timeout, _ = super()._prepare_connect_args(**kwargs)
             finally:
                 self._datasource = datasource
-            return timeout, [datasource or self._default_datasource]
+            # the frames that wait for the connection hold this list: it shows no password
+            return timeout, [{"url": ConcealedUrl((datasource or self._default_datasource)["url"])}]
 
         def _make_query_builder(
             self, *, method: Any, arguments: Any, model: Any, root_selection: Any

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import traceback
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -139,6 +140,54 @@ async def test_the_password_is_not_logged(
             await client.query_raw("SELECT 1")
     assert caplog.records
     assert postgres.password not in caplog.text
+
+
+def with_locals(error: BaseException) -> str:
+    """The traceback as error trackers show it, without the frame of the test, which has the URL."""
+    assert error.__traceback__ is not None
+    error = error.with_traceback(error.__traceback__.tb_next)
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "".join(shown.format())
+
+
+async def test_the_password_is_in_no_local_variable(
+    postgres: Cluster, tmp_path: Path, unused_tcp_port: int
+) -> None:
+    password = "secret-but-wrong"
+    wrong = postgres.url().replace(postgres.password, password)
+    nowhere = f"postgresql://postgres:{password}@127.0.0.1:{unused_tcp_port}/x"
+    unreadable = f"postgresql://postgres:{password}/1@h/x"
+    clients = [new_client(url) for url in (wrong, nowhere, unreadable)]
+
+    class Broken(Database):
+        engine_command = EngineCommand(script=tmp_path / "broken.mjs")
+
+    (tmp_path / "broken.mjs").write_text("throw new Error('out of order')")
+    clients.append(Broken(use_dotenv=False, datasource={"url": nowhere}))
+    for client in clients:
+        with pytest.raises(EngineConnectionError) as refused:
+            await client.connect()
+        shown = with_locals(refused.value)
+        assert "datasources = " in shown
+        assert password not in shown
+    assert not any(client.is_connected() for client in clients)
+
+
+async def test_the_password_is_in_no_local_variable_of_a_cancelled_connect() -> None:
+    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silence, "127.0.0.1")
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        client = new_client(f"postgresql://u:password-of-the-tests@127.0.0.1:{port}/x")
+        connecting = asyncio.create_task(client.connect())
+        await asyncio.sleep(0.3)
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await connecting
+    assert "password-of-the-tests" not in with_locals(cancelled.value)
 
 
 async def test_the_environment_of_libpq_does_not_leak_in(
