@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.fixtures.cluster import Cluster
+from tests.fixtures.postgres import TEMPLATE
+
+
+async def tables(connection: asyncpg.Connection[asyncpg.Record]) -> set[str]:
+    rows = await connection.fetch(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+    )
+    return {row[0] for row in rows}
+
+
+def created_tables(migrations: Path) -> set[str]:
+    scripts = [path.read_text("utf-8") for path in migrations.glob("*/migration.sql")]
+    return {name for text in scripts for name in re.findall(r'CREATE TABLE "(\w+)"', text)}
 
 
 @pytest.mark.each_postgres
@@ -18,13 +32,10 @@ async def test_each_kind_of_server_gives_an_empty_database(
     connection = await asyncpg.connect(empty_database)
     try:
         version = await connection.fetchval("SHOW server_version_num")
-        tables = await connection.fetchval(
-            "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-        )
+        assert await tables(connection) == set()
     finally:
         await connection.close()
     assert int(version) // 10_000 == postgres.version
-    assert tables == 0
 
 
 async def test_an_unmarked_test_runs_on_the_embedded_version(postgres: Cluster) -> None:
@@ -37,15 +48,18 @@ async def test_a_wrong_password_is_refused(postgres: Cluster) -> None:
         await asyncpg.connect(postgres.url("postgres").replace(postgres.password, "wrong"))
 
 
-async def test_databases_are_clones_that_do_not_see_each_other(
-    postgres: Cluster, database_url: str, empty_database: str
+async def test_a_database_has_every_migration_and_is_nobody_elses(
+    database_url: str, postgres: Cluster, repository: Path
 ) -> None:
-    assert database_url != empty_database
+    created = created_tables(repository / "prisma" / "migrations")
+    assert created
     connection = await asyncpg.connect(database_url)
+    assert created <= await tables(connection)
     await connection.execute("CREATE TABLE mine (id int)")
     await connection.close()
-    connection = await asyncpg.connect(empty_database)
-    assert await connection.fetchval("SELECT to_regclass('mine')") is None
+    # what the next test's database will be a copy of
+    connection = await asyncpg.connect(postgres.url(TEMPLATE))
+    assert "mine" not in await tables(connection)
     await connection.close()
 
 
