@@ -88,15 +88,16 @@ class ServerFolder:
             trusted.add(self.cluster.stat().st_uid)
         if not owners <= trusted:
             stranger = f"its owner is the user {max(owners - trusted)}, who has no cluster there"
+            remedy = "delete it if it is empty"
         elif status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             stranger = "users other than its owner may write into it"
+            remedy = f"if nobody has: chmod go-w {self.path}"
         else:
             return
         raise EmbeddedServerError(
             f"root does not use {self.path}: {stranger}",
             folder=self.path,
-            remedy=f"chown root {self.path} && chmod go-w {self.path}, if nobody has put anything "
-            "into it; or set ETF_BACKTEST_DATA_DIR to a folder of root's",
+            remedy=f"{remedy}, or set ETF_BACKTEST_DATA_DIR to a folder of root's",
         )
 
     def make(self, user: ServerUser) -> None:
