@@ -26,7 +26,7 @@ def missing_right(said: str, url: str) -> str | None:
     if denied is None:
         return None
     database = DatabaseUrl.parse(url)
-    role = "THIS_ROLE" if database.user is None else _identifier(database.user)
+    role = _identifier(database.user)
     schema = denied["name"] or database.schema or "public"
     name = _identifier(schema)
     grant = f"GRANT CREATE, USAGE ON SCHEMA {name} TO {role};"

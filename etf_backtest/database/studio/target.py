@@ -56,10 +56,9 @@ def translate(url: DatabaseUrl) -> StudioTarget:
         "PGHOST": url.socket_directory or url.host,
         "PGPORT": str(url.port),
         "PGDATABASE": url.database,
+        "PGUSER": url.user,
         "PGAPPNAME": APPLICATION_NAME,
     }
-    if url.user is not None:
-        environment["PGUSER"] = url.user
     if url.password:
         environment["PGPASSWORD"] = url.password
     mode, certificates = _tls(url)
