@@ -3,7 +3,8 @@
     python benchmarks/queries.py [--url postgresql://...] [--rounds 3]
 
 All three do the same work on `market_data` and hand out what they are used for: the client its
-pydantic models, SQLAlchemy ORM objects, asyncpg records. The rows are removed at the end.
+pydantic models, SQLAlchemy ORM objects, asyncpg records. They do it in a database of their own on
+the server that the settings (or --url) name, which is dropped at the end.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import asyncio
 import statistics
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Protocol
 
 import asyncpg
@@ -33,6 +35,7 @@ from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.settings import load_settings
 
 SOURCE = "benchmark"
+MIGRATIONS = Path(__file__).resolve().parents[1] / "prisma" / "migrations"
 STORED = 1_000
 CREATED = 10_000
 CONCURRENT = 100
@@ -287,7 +290,7 @@ TASKS = {
 
 async def run(url: DatabaseUrl, rounds: int) -> dict[str, Times]:
     """Let all compete in turns, so that a slow moment of the machine hits all of them."""
-    connection = await asyncpg.connect(url.render())
+    connection = await asyncpg.connect(**url.asyncpg_arguments())
     contestants: list[type[Client] | type[SqlAlchemy] | type[Asyncpg]] = [
         Client,
         SqlAlchemy,
@@ -305,9 +308,28 @@ async def run(url: DatabaseUrl, rounds: int) -> dict[str, Times]:
             for contestant in contestants:
                 await compete(contestant(url), times[contestant.name], key, connection)
     finally:
-        await connection.execute("DELETE FROM market_data WHERE source = $1", SOURCE)
         await connection.close()
     return times
+
+
+@asynccontextmanager
+async def scratch_database(server: DatabaseUrl) -> AsyncIterator[DatabaseUrl]:
+    """A new database on the same server, with every migration applied; dropped at the end."""
+    name = f"etf_backtest_benchmark_{uuid.uuid4().hex[:8]}"
+    url = server.with_database(name)
+    owner = await asyncpg.connect(**server.asyncpg_arguments())
+    try:
+        await owner.execute(f"CREATE DATABASE {name}")
+        try:
+            connection = await asyncpg.connect(**url.asyncpg_arguments())
+            for script in sorted(MIGRATIONS.glob("*/migration.sql")):
+                await connection.execute(script.read_text(encoding="utf-8"))
+            await connection.close()
+            yield url
+        finally:
+            await owner.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    finally:
+        await owner.close()
 
 
 def report(times: dict[str, Times]) -> Table:
@@ -326,11 +348,12 @@ def report(times: dict[str, Times]) -> Table:
 
 
 def main(url: str | None = None, *, rounds: int = 3) -> None:
-    """Run and print; without a URL on the database that the settings name."""
+    """Run and print; without a URL on the server that the settings name."""
 
     async def measure() -> dict[str, Times]:
-        database = await ensure_database(load_settings()) if url is None else DatabaseUrl.parse(url)
-        return await run(database, rounds)
+        server = await ensure_database(load_settings()) if url is None else DatabaseUrl.parse(url)
+        async with scratch_database(server) as database:
+            return await run(database, rounds)
 
     console = Console()
     # a pipe has no width of its own
@@ -339,7 +362,7 @@ def main(url: str | None = None, *, rounds: int = 3) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--url", help="a PostgreSQL database with the migrations applied")
+    parser.add_argument("--url", help="a PostgreSQL database, by a role that may create others")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     main(arguments.url, rounds=arguments.rounds)
