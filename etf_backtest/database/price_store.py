@@ -7,7 +7,8 @@ binary floating point here, and are rounded here to the scale of their column, h
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -189,24 +190,15 @@ async def coverage(url: DatabaseUrl) -> tuple[Coverage, ...]:
     return tuple(Coverage(**{**row, "sources": tuple(row["sources"])}) for row in rows)
 
 
-def _connection(url: DatabaseUrl) -> _Connection:
-    return _Connection(url)
+@asynccontextmanager
+async def _connection(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    import asyncpg  # late: importing it costs more than most commands' own work
 
-
-class _Connection:
-    """`async with` for one asyncpg connection."""
-
-    def __init__(self, url: DatabaseUrl) -> None:
-        self.url = url
-
-    async def __aenter__(self) -> asyncpg.Connection[asyncpg.Record]:
-        import asyncpg  # late: importing it costs more than most commands' own work
-
-        self.connection = await asyncpg.connect(**self.url.asyncpg_arguments())
-        return self.connection
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.connection.close()
+    connection = await asyncpg.connect(**url.asyncpg_arguments())
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def _failing_row(detail: str | None) -> str | None:

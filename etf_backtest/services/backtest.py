@@ -174,15 +174,15 @@ async def run_backtest(
         await asyncio.shield(creation)
         return await _run(db, row_id, request)
     except EtfBacktestError as error:
-        await _fail(db, row_id, str(error))
+        await _mark_failed(db, row_id, str(error), error)
         raise BacktestFailedError(row_id, error.message, remedy=error.remedy) from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
         await asyncio.wait([creation])
-        await _fail_whatever_happens(db, row_id, "interrupted", error)
+        await _mark_failed(db, row_id, "interrupted", error)
         raise
     except BaseException as error:
         # a bug, or the database is gone: the row must not say running for ever
-        await _fail_whatever_happens(db, row_id, f"{type(error).__name__}: {error}", error)
+        await _mark_failed(db, row_id, f"{type(error).__name__}: {error}", error)
         raise
 
 
@@ -236,20 +236,14 @@ async def _complete(
     return row
 
 
-async def _fail(db: Database, backtest_id: str, reason: str) -> None:
-    """Mark the row failed, if it was written."""
-    await db.backtest.update_many(
+async def _mark_failed(db: Database, backtest_id: str, reason: str, error: BaseException) -> None:
+    """Mark the row failed, if it was written; `error` is on its way and stays the one raised."""
+    marking = db.backtest.update_many(
         where={"id": backtest_id},
         data={"status": BacktestStatus.failed, "errorMessage": reason},
     )
-
-
-async def _fail_whatever_happens(
-    db: Database, backtest_id: str, reason: str, error: BaseException
-) -> None:
-    """Mark the row failed while `error` is on its way, which stays the one that is raised."""
     try:
-        await asyncio.shield(_fail(db, backtest_id, reason))
+        await asyncio.shield(marking)
     except PrismaError as second:
         error.add_note(f"backtest {backtest_id} could not be marked as failed: {second}")
 

@@ -60,36 +60,24 @@ async def create_portfolio(
     )
     user = await local_user(db)
     try:
-        return await _create(db, user.id, name, allocations, initial_capital, description, currency)
+        return await db.portfolio.create(
+            data={
+                "userId": user.id,
+                "name": name,
+                "description": description,
+                "initialCapital": initial_capital,
+                "currency": currency,
+                "holdings": {
+                    "create": [
+                        {"symbol": symbol, "allocation": allocation}
+                        for symbol, allocation in allocations.items()
+                    ]
+                },
+            },
+            include={"holdings": True},
+        )
     except UniqueViolationError:
         raise NameTakenError("portfolio", name) from None
-
-
-async def _create(
-    db: Database,
-    user_id: str,
-    name: str,
-    allocations: Mapping[str, Decimal],
-    initial_capital: Decimal,
-    description: str | None,
-    currency: str,
-) -> Portfolio:
-    return await db.portfolio.create(
-        data={
-            "userId": user_id,
-            "name": name,
-            "description": description,
-            "initialCapital": initial_capital,
-            "currency": currency,
-            "holdings": {
-                "create": [
-                    {"symbol": symbol, "allocation": allocation}
-                    for symbol, allocation in allocations.items()
-                ]
-            },
-        },
-        include={"holdings": True},
-    )
 
 
 def check_portfolio(

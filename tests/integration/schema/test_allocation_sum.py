@@ -35,6 +35,8 @@ async def hold(connection: Connection, symbol: str, allocation: str) -> None:
 async def test_exactly_one_is_allowed(portfolio: Connection) -> None:
     await hold(portfolio, "AGG", "0.4")
     await portfolio.execute(NOW)
+    total = f"SELECT sum(allocation) = 1 FROM portfolio_holdings WHERE portfolio_id = {PORTFOLIO}"
+    assert await portfolio.fetchval(total)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,8 @@ async def test_only_the_end_of_the_transaction_counts(portfolio: Connection) -> 
     await hold(portfolio, "AGG", "0.9")
     await portfolio.execute("UPDATE portfolio_holdings SET allocation = 0.1 WHERE symbol = 'SPY'")
     await portfolio.execute(NOW)
+    total = f"SELECT sum(allocation) = 1 FROM portfolio_holdings WHERE portfolio_id = {PORTFOLIO}"
+    assert await portfolio.fetchval(total)
 
 
 @pytest.mark.parametrize(("allocation", "fits"), [("0.4", True), ("0.5", False)])
