@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict
 
@@ -17,21 +18,31 @@ class Arguments(TypedDict):
 
 
 class Heard:
-    """An output that remembers; `take()` gives what came since the last time."""
+    """An output that remembers; `take()` gives what came since the last time.
+
+    The two streams of a process are two pipes: which of two lines was written first is not known
+    when one came through each. So what went to stdout is given first, then what went to stderr.
+    """
 
     def __init__(self) -> None:
         self.everything = ""
-        self._new = ""
+        self._stdout: list[str] = []
+        self._stderr: list[str] = []
         self.last_word = time.monotonic()
-        self.output = Output(stdout=self._hear, stderr=self._hear)
+        self.output = Output(stdout=self._hear_on(self._stdout), stderr=self._hear_on(self._stderr))
 
-    def _hear(self, text: str) -> None:
-        self.everything += text
-        self._new += text
-        self.last_word = time.monotonic()
+    def _hear_on(self, stream: list[str]) -> Callable[[str], None]:
+        def hear(text: str) -> None:
+            self.everything += text
+            stream.append(text)
+            self.last_word = time.monotonic()
+
+        return hear
 
     def take(self) -> str:
-        new, self._new = self._new, ""
+        new = "".join((*self._stdout, *self._stderr))
+        self._stdout.clear()
+        self._stderr.clear()
         return new
 
     def on(self, project: Path) -> Arguments:
