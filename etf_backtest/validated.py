@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Self
 
 from pydantic import (
@@ -30,14 +31,22 @@ class ValidatedModel(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _say_it_in_one_line(cls, data: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        problems: list[str]
         try:
-            return handler(data)
+            model = handler(data)
         except ValidationError as error:
-            raise InvalidParametersError(
-                cls.__name__.removesuffix("Parameters"),
-                [_one_line(problem) for problem in error.errors()],
-                accepted=tuple(cls.model_fields),
-            ) from None
+            problems = [_one_line(problem) for problem in error.errors()]
+        else:
+            problems = list(model.contradictions())
+            if not problems:
+                return model
+        raise InvalidParametersError(
+            cls.__name__.removesuffix("Parameters"), problems, accepted=tuple(cls.model_fields)
+        ) from None
+
+    def contradictions(self) -> Iterator[str]:
+        """Yield what is wrong with values that are each in bounds, but not together."""
+        yield from ()
 
 
 def _one_line(problem: ErrorDetails) -> str:

@@ -151,3 +151,7 @@ class WindowError(EtfBacktestError):
         super().__init__(message, remedy=remedy)
         self.start = start
         self.end = end
+
+
+class RateError(EtfBacktestError, ValueError):
+    """A rate, or a series of them, that cannot be used."""

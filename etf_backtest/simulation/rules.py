@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
 from etf_backtest.market import ForwardFill, MissingPolicy
-from etf_backtest.strategies import Rebalance
+from etf_backtest.market.rates import Rate
+from etf_backtest.simulation.cash_flows import CashFlow
+from etf_backtest.simulation.costs import Costs
+from etf_backtest.simulation.rebalancing import AnyRebalancing
 from etf_backtest.typing import JsonObject
 from etf_backtest.validated import ValidatedModel
+
+Dividends: TypeAlias = Literal["reinvest", "cash"]
 
 
 def _missing_policy(value: object) -> object:
@@ -24,7 +30,7 @@ def _missing_policy(value: object) -> object:
 
 
 class Rules(ValidatedModel):
-    """Rules of a run; frozen and validated.
+    """Rules of a run; frozen and validated. docs/conventions.md says what each does to the money.
 
     Raises
     ------
@@ -35,8 +41,10 @@ class Rules(ValidatedModel):
     initial_capital: float = Field(
         10_000.0, gt=0, le=1e15, description="Invested at the first session's close, USD."
     )
-    rebalance: Rebalance | None = Field(
-        None, description="How often targets are decided; the strategy's own where not given."
+    rebalance: AnyRebalancing | None = Field(
+        None,
+        description="When targets are decided: a period, bands, cashflow, or several; the "
+        "strategy's own where not given.",
     )
     lag: int | None = Field(
         None,
@@ -45,12 +53,37 @@ class Rules(ValidatedModel):
         description="Sessions from decision to fill; where not given 1 for a strategy that looks "
         "at prices, else 0.",
     )
-    cash_rate: float = Field(
-        0.0, gt=-1, le=1, description="What cash earns a year, a fraction, accrued act/365."
+    costs: Costs = Field(Costs(), description="What an order costs.")
+    cash_flows: tuple[CashFlow, ...] = Field(
+        (), description="Contributions and withdrawals, on a schedule or on a date."
+    )
+    dividends: Dividends = Field(
+        "reinvest",
+        description="Bought at the ex-date's close, or kept as cash until the next rebalance.",
+    )
+    lot_size: float | None = Field(
+        None, gt=0, le=1e9, description="Shares are bought and sold in multiples of this."
+    )
+    max_leverage: float = Field(
+        1.0, ge=1, le=10, description="Highest sum of weights; above 1 the rest is borrowed."
+    )
+    borrow_rate: Rate | None = Field(
+        None, description="What borrowed money costs a year; needed with leverage."
+    )
+    cash_rate: Rate = Field(
+        0.0, description="What cash earns a year, a fraction or a dated series, act/365."
+    )
+    expense_ratios: dict[str, Annotated[float, Field(ge=0, le=0.2)]] = Field(
+        {}, description="Fees a year that are taken out of a symbol's prices: for proxy series."
     )
     missing: Annotated[MissingPolicy, BeforeValidator(_missing_policy)] = Field(
         "error", description="What to do where a symbol has no price on a session."
     )
+
+    def contradictions(self) -> Iterator[str]:
+        """Leverage has its price."""
+        if self.max_leverage > 1 and self.borrow_rate is None:
+            yield "borrow_rate: expected a rate, because max_leverage is above 1"
 
     def to_dict(self) -> JsonObject:
         """The rules, ready for JSON; `Rules.model_validate` takes it back."""

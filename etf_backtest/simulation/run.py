@@ -70,7 +70,7 @@ def simulate(
     prepared = _prepare(panel, strategy, rules, benchmark, start, end)
     window = prepared.window
     traded = window.select(strategy.symbols)
-    rebalance = strategy.rebalance if rules.rebalance is None else rules.rebalance
+    rebalance = strategy.rebalance if rules.rebalance is None else rules.rebalance.period
     lag = strategy.default_lag if rules.lag is None else rules.lag
     plan = _targets(prepared, strategy, rebalance, lag)
     growth = cash_growth(window.dates, rules.cash_rate)
