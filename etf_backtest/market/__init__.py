@@ -4,6 +4,7 @@ from etf_backtest.market.bar import Bar
 from etf_backtest.market.basis import PriceBasis
 from etf_backtest.market.missing import ForwardFill, MissingPolicy
 from etf_backtest.market.panel import PricePanel
+from etf_backtest.market.quotes import Quotes
 from etf_backtest.market.series import PriceSeries
 from etf_backtest.market.sessions import LONGEST_CLOSURE
 
@@ -15,4 +16,5 @@ __all__ = [
     "PriceBasis",
     "PricePanel",
     "PriceSeries",
+    "Quotes",
 ]

@@ -56,9 +56,11 @@ def complete_prices(panel: PricePanel, policy: MissingPolicy, *, first: int) -> 
     WindowError
         `common` leaves nothing.
     """
+    if _is_complete(panel.prices[first:]):
+        return CompletePrices(panel.rows(first, None), ())
     if isinstance(policy, ForwardFill):
-        filled, was_filled = _carry_forward(panel.prices, policy.max_gap)
-        needed = panel.with_prices(filled).rows(first, None)
+        filled, was_filled = _carry_forward(panel, policy.max_gap)
+        needed = filled.rows(first, None)
         _refuse_gaps(needed)
         counts = was_filled[first:].sum(axis=0)
         notes = tuple(
@@ -81,15 +83,28 @@ def complete_prices(panel: PricePanel, policy: MissingPolicy, *, first: int) -> 
     return CompletePrices(common, (note,))
 
 
-def _carry_forward(prices: FloatArray, max_gap: int) -> tuple[FloatArray, BoolArray]:
-    """Fill gaps of at most `max_gap` rows from the row before them; shapes (T, N)."""
+def _is_complete(prices: FloatArray) -> bool:
+    return not np.isnan(prices.min(initial=np.inf))
+
+
+def _carry_forward(panel: PricePanel, max_gap: int) -> tuple[PricePanel, BoolArray]:
+    """Fill gaps of at most `max_gap` rows from the row before them, and where that was; (T, N).
+
+    Closes are carried forward with the prices. There is no dividend and no split on the rows that
+    are filled: without a close there was none to begin with.
+    """
+    prices = panel.prices
     known = ~np.isnan(prices)
     rows = np.arange(len(prices))[:, np.newaxis]
     before = np.maximum.accumulate(np.where(known, rows, -1), axis=0)
     after = np.minimum.accumulate(np.where(known, rows, len(prices))[::-1], axis=0)[::-1]
     fill = ~known & (before >= 0) & (after - before - 1 <= max_gap)
-    carried = np.take_along_axis(prices, np.maximum(before, 0), axis=0)
-    return np.where(fill, carried, prices), fill
+    source = np.where(fill, before, rows)
+    filled = np.take_along_axis(prices, source, axis=0)
+    closes = None
+    if panel.quotes is not None:
+        closes = np.take_along_axis(panel.quotes.closes, source, axis=0)
+    return panel.with_prices(filled, closes=closes), fill
 
 
 def _common_rows(panel: PricePanel) -> PricePanel:

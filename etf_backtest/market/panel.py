@@ -11,8 +11,11 @@ import numpy as np
 from etf_backtest.errors import PriceDataError, UnknownSymbolError, WindowError
 from etf_backtest.market.basis import PriceBasis
 from etf_backtest.market.frames import frame_values, series_from_bars
+from etf_backtest.market.frozen import FrozenArrays
+from etf_backtest.market.quotes import Quotes, check_quotes, quotes_of
 from etf_backtest.market.series import PriceSeries
 from etf_backtest.market.sessions import as_date, as_session, as_sessions, check_ascending
+from etf_backtest.market.symbols import check_symbols
 from etf_backtest.typing import DateArray, DateLike, FloatArray
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class PricePanel:
+class PricePanel(FrozenArrays):
     """Total-return prices, sessions x symbols.
 
     Attributes
@@ -30,9 +33,12 @@ class PricePanel:
     symbols : tuple of str, N of them
     prices : ndarray of shape (T, N), float64
         Positive and finite, or NaN where the symbol has no price on that session. Only the ratios
-        of a column mean something (see PriceSeries). Read-only.
+        of a column mean something (see PriceSeries). Read-only, and row after row in memory
+        however a panel came about, so that the same numbers add up to the same sums.
     basis : tuple of PriceBasis, N of them
         What each column is made of.
+    quotes : Quotes, optional
+        Closes, dividends and splits of the symbols of which they are known; None if of none.
 
     Raises
     ------
@@ -44,10 +50,11 @@ class PricePanel:
     symbols: tuple[str, ...]
     prices: FloatArray
     basis: tuple[PriceBasis, ...]
+    quotes: Quotes | None = None
 
     def __post_init__(self) -> None:
         dates = as_sessions(self.dates).copy()
-        prices = np.array(self.prices, dtype=np.float64)
+        prices = np.array(self.prices, dtype=np.float64, order="C")
         symbols, basis = tuple(self.symbols), tuple(PriceBasis(kind) for kind in self.basis)
         if not dates.size or not symbols:
             raise PriceDataError(
@@ -59,10 +66,14 @@ class PricePanel:
                 f"expected prices of the shape {(dates.size, len(symbols))} and a basis for each "
                 f"symbol, received {prices.shape} and {len(basis)}"
             )
-        _check_symbols(symbols)
+        symbols = check_symbols(symbols)
         check_ascending(dates)
         _check_prices(dates, symbols, prices)
-        self._set(dates, symbols, prices, basis)
+        quotes = self.quotes
+        if quotes is not None:
+            check_quotes(quotes, dates, symbols, prices)
+        known = quotes is not None and quotes.known.any()
+        self._set(dates, symbols, prices, basis, quotes if known else None)
 
     @classmethod
     def from_frame(
@@ -82,7 +93,7 @@ class PricePanel:
             raw closes are no total-return prices and belong to `from_bars`.
         """
         prices = frame_values(frame)
-        symbols = _check_symbols(tuple(frame.columns))
+        symbols = check_symbols(tuple(frame.columns))
         kinds = basis if isinstance(basis, Mapping) else dict.fromkeys(symbols, basis)
         for symbol in symbols:
             if symbol not in kinds:
@@ -110,7 +121,7 @@ class PricePanel:
         split_adjusted : bool, or a mapping of each symbol to one
             Whether closes and dividends are already adjusted for splits.
         """
-        symbols = _check_symbols(tuple(closes.columns))
+        symbols = check_symbols(tuple(closes.columns))
         return cls.from_series(
             series_from_bars(symbols, closes, dividends, splits, split_adjusted=split_adjusted)
         )
@@ -122,11 +133,13 @@ class PricePanel:
         if not columns:
             raise PriceDataError("a panel of 0 symbols is empty", remedy="give at least one series")
         dates = np.unique(np.concatenate([column.dates for column in columns]))
+        rows = [np.searchsorted(dates, column.dates) for column in columns]
         prices = np.full((dates.size, len(columns)), np.nan)
         for number, column in enumerate(columns):
-            prices[np.searchsorted(dates, column.dates), number] = column.prices
+            prices[rows[number], number] = column.prices
         symbols = tuple(column.symbol for column in columns)
-        return cls(dates, symbols, prices, tuple(column.basis for column in columns))
+        basis = tuple(column.basis for column in columns)
+        return cls(dates, symbols, prices, basis, quotes_of(columns, rows, dates.size))
 
     def __repr__(self) -> str:
         return (
@@ -152,32 +165,54 @@ class PricePanel:
         for symbol in symbols:
             if symbol not in self.symbols:
                 raise UnknownSymbolError(symbol, known=self.symbols)
-        columns = [self.symbols.index(symbol) for symbol in _check_symbols(tuple(symbols))]
-        basis = tuple(self.basis[column] for column in columns)
-        return self._made(self.dates, tuple(symbols), self.prices[:, columns], basis)
+        chosen = check_symbols(tuple(symbols))
+        if chosen == self.symbols:
+            return self
+        columns = [self.symbols.index(symbol) for symbol in chosen]
+        return self._made(
+            self.dates,
+            chosen,
+            self.prices.take(columns, axis=1),
+            tuple(self.basis[column] for column in columns),
+            None if self.quotes is None else self.quotes.columns(columns),
+        )
 
     def rows(self, first: int, stop: int | None) -> Self:
         """Rows `first` up to but without `stop`, which share memory with this panel."""
         cut = slice(first, stop)
-        return self._made(self.dates[cut], self.symbols, self.prices[cut], self.basis)
+        quotes = None if self.quotes is None else self.quotes.rows(cut)
+        return self._made(self.dates[cut], self.symbols, self.prices[cut], self.basis, quotes)
 
     def priced_sessions(self) -> Self:
         """Without the sessions on which none of the symbols has a price."""
-        priced = ~np.isnan(self.prices).all(axis=1)
-        if priced.all():
+        if not np.isnan(self.prices.min(initial=np.inf)):
             return self
-        return self._made(self.dates[priced], self.symbols, self.prices[priced], self.basis)
+        kept = np.flatnonzero(~np.isnan(self.prices).all(axis=1))
+        if kept.size == self.dates.size:
+            return self
+        quotes = None if self.quotes is None else self.quotes.sessions(kept)
+        return self._made(self.dates[kept], self.symbols, self.prices[kept], self.basis, quotes)
 
     def followed_by(self, later: Self) -> Self:
-        """These sessions and then those of `later`, which has the same symbols."""
-        dates = np.concatenate((self.dates, later.dates))
-        return self._made(
-            dates, self.symbols, np.concatenate((self.prices, later.prices)), self.basis
-        )
+        """These sessions and then those of `later`, which has the same symbols.
 
-    def with_prices(self, prices: FloatArray) -> Self:
-        """The same sessions and symbols with prices of the same shape."""
-        return self._made(self.dates, self.symbols, prices, self.basis)
+        Closes are known where both panels have them.
+        """
+        if not self.dates.size:
+            return later
+        dates = np.concatenate((self.dates, later.dates))
+        prices = np.concatenate((self.prices, later.prices))
+        quotes = self.quotes
+        if quotes is not None:
+            quotes = None if later.quotes is None else quotes.followed_by(later.quotes)
+        return self._made(dates, self.symbols, prices, self.basis, quotes)
+
+    def with_prices(self, prices: FloatArray, *, closes: FloatArray | None = None) -> Self:
+        """The same sessions and symbols with prices, and closes if given, of the same shape."""
+        quotes = self.quotes
+        if quotes is not None and closes is not None:
+            quotes = quotes.with_closes(closes)
+        return self._made(self.dates, self.symbols, prices, self.basis, quotes)
 
     def window(self, start: DateLike | None = None, end: DateLike | None = None) -> Self:
         """The sessions from `start` to `end`, both included.
@@ -257,10 +292,11 @@ class PricePanel:
         symbols: tuple[str, ...],
         prices: FloatArray,
         basis: tuple[PriceBasis, ...],
+        quotes: Quotes | None,
     ) -> Self:
         """A panel from parts of this one, which need no second check."""
         panel = object.__new__(type(self))
-        panel._set(dates, symbols, prices, basis)
+        panel._set(dates, symbols, prices, basis, quotes)
         return panel
 
     def _set(
@@ -269,25 +305,14 @@ class PricePanel:
         symbols: tuple[str, ...],
         prices: FloatArray,
         basis: tuple[PriceBasis, ...],
+        quotes: Quotes | None,
     ) -> None:
         dates.flags.writeable = prices.flags.writeable = False
         object.__setattr__(self, "dates", dates)
         object.__setattr__(self, "symbols", symbols)
         object.__setattr__(self, "prices", prices)
         object.__setattr__(self, "basis", basis)
-
-
-def _check_symbols(symbols: tuple[object, ...]) -> tuple[str, ...]:
-    for symbol in symbols:
-        if not isinstance(symbol, str) or not symbol.strip():
-            raise PriceDataError(
-                f"{symbol!r} is not a symbol", remedy="name each column by its symbol"
-            )
-        if symbols.count(symbol) > 1:
-            raise PriceDataError(
-                f"the symbol {symbol} stands twice", symbol=symbol, remedy="keep one column of it"
-            )
-    return tuple(str(symbol) for symbol in symbols)
+        object.__setattr__(self, "quotes", quotes)
 
 
 def _check_prices(dates: DateArray, symbols: tuple[str, ...], prices: FloatArray) -> None:

@@ -10,12 +10,16 @@ from numpy.typing import ArrayLike
 
 from etf_backtest.errors import PriceDataError
 from etf_backtest.market.basis import PriceBasis
+from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.sessions import as_date, as_sessions, check_ascending
+from etf_backtest.market.symbols import check_symbols
 from etf_backtest.typing import BoolArray, DateArray, FloatArray
+
+_QUOTES = ("closes", "dividends", "splits")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PriceSeries:
+class PriceSeries(FrozenArrays):
     """Total-return prices of one symbol on the sessions it has them.
 
     Only ratios mean something: `prices[t] / prices[s]` is what one unit of money put in at the
@@ -30,6 +34,9 @@ class PriceSeries:
         Positive and finite, read-only.
     basis : PriceBasis
         What the prices are made of.
+    closes, dividends, splits : ndarray of shape (sessions,), float64, or None
+        What a share cost and paid, as in `Quotes`; all three, or None of each where only
+        total-return prices are known. Read-only.
 
     Raises
     ------
@@ -41,8 +48,12 @@ class PriceSeries:
     dates: DateArray
     prices: FloatArray
     basis: PriceBasis
+    closes: FloatArray | None = None
+    dividends: FloatArray | None = None
+    splits: FloatArray | None = None
 
     def __post_init__(self) -> None:
+        check_symbols((self.symbol,))
         dates = as_sessions(self.dates).copy()
         prices = _values(self.symbol, "price", dates, self.prices)
         if not dates.size:
@@ -52,8 +63,14 @@ class PriceSeries:
         check_ascending(dates, symbol=self.symbol)
         good = np.isfinite(prices) & (prices > 0)
         _demand(good, self.symbol, "price", "a positive number", dates, prices)
-        for name, array in (("dates", dates), ("prices", prices)):
-            array.flags.writeable = False
+        quotes = _quotes(self.symbol, dates, self.closes, self.dividends, self.splits)
+        for name, array in (
+            ("dates", dates),
+            ("prices", prices),
+            *zip(_QUOTES, quotes, strict=True),
+        ):
+            if array is not None:
+                array.flags.writeable = False
             object.__setattr__(self, name, array)
 
     @classmethod
@@ -109,17 +126,43 @@ class PriceSeries:
         overnight becomes `split` shares, each worth the close and the dividend.
         """
         dates = as_sessions(dates)
-        close = _values(symbol, "close", dates, closes)
-        dividend = _values(symbol, "dividend", dates, dividends)
-        split = _values(symbol, "split ratio", dates, splits)
-        _demand(close > 0, symbol, "close", "a positive number", dates, close)
-        _demand(dividend >= 0, symbol, "dividend", "0 or more", dates, dividend)
-        _demand(split > 0, symbol, "split ratio", "a positive number", dates, split)
+        close, dividend, split = _known_quotes(symbol, dates, closes, dividends, splits)
         shares = np.ones_like(split) if split_adjusted else split
         factors = (close[1:] + dividend[1:]) * shares[1:] / close[:-1]
         prices = np.cumprod(np.concatenate((close[:1], factors)), dtype=np.float64)
         basis = PriceBasis.SPLIT_ADJUSTED_CLOSE if split_adjusted else PriceBasis.CLOSE
-        return cls(symbol, dates, prices, basis)
+        return cls(symbol, dates, prices, basis, close, dividend, shares)
+
+
+def _quotes(
+    symbol: str,
+    dates: DateArray,
+    closes: FloatArray | None,
+    dividends: FloatArray | None,
+    splits: FloatArray | None,
+) -> tuple[FloatArray, FloatArray, FloatArray] | tuple[None, None, None]:
+    """All three of a share's quotes, or none."""
+    if closes is None and dividends is None and splits is None:
+        return None, None, None
+    if closes is None or dividends is None or splits is None:
+        raise PriceDataError(
+            f"{symbol} has some of closes, dividends and splits, expected all of them or none",
+            symbol=symbol,
+            remedy="give dividends of 0 and splits of 1 where there were none",
+        )
+    return _known_quotes(symbol, dates, closes, dividends, splits)
+
+
+def _known_quotes(
+    symbol: str, dates: DateArray, closes: ArrayLike, dividends: ArrayLike, splits: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    close = _values(symbol, "close", dates, closes)
+    dividend = _values(symbol, "dividend", dates, dividends)
+    split = _values(symbol, "split ratio", dates, splits)
+    _demand(close > 0, symbol, "close", "a positive number", dates, close)
+    _demand(dividend >= 0, symbol, "dividend", "0 or more", dates, dividend)
+    _demand(split > 0, symbol, "split ratio", "a positive number", dates, split)
+    return close, dividend, split
 
 
 def _values(symbol: str, field: str, dates: DateArray, values: ArrayLike) -> FloatArray:

@@ -1,0 +1,31 @@
+"""Values of arrays that stay read-only in their copies, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+
+import numpy as np
+
+
+class FrozenArrays:
+    """Base of frozen dataclasses with arrays: copied and unpickled ones are read-only again.
+
+    NumPy forgets on the way that an array was not to be written to.
+    """
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        """How copy and pickle make another one: from the fields, without a second check."""
+        values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
+        return _restored, (type(self), *values)
+
+
+def _restored(kind: type[FrozenArrays], *values: object) -> FrozenArrays:
+    value = object.__new__(kind)
+    for field, part in zip(fields(kind), values, strict=True):  # type: ignore[arg-type]
+        if isinstance(part, np.ndarray):
+            part.flags.writeable = False
+        object.__setattr__(value, field.name, part)
+    return value
