@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 
 from etf_backtest.errors.base import EtfBacktestError
@@ -67,3 +68,73 @@ class ReturnsError(EtfBacktestError):
 
 class UndefinedMetricError(EtfBacktestError):
     """A metric has no finite value here; the message is the reason."""
+
+
+class LeverageError(AllocationError):
+    """Allocations or target weights whose sum is above what the rules allow."""
+
+    def __init__(self, total: float, *, when: str = "", max_leverage: float = 1.0) -> None:
+        off = "1: leverage is off" if max_leverage == 1 else f"max_leverage = {max_leverage:g}"
+        EtfBacktestError.__init__(
+            self,
+            f"the weights{when} sum to {total:.10g}, above {off}",
+            remedy="weights are fractions of the value, 0.6 is 60 %; "
+            f"Rules(max_leverage={math.ceil(total * 100) / 100:g}) lets a portfolio borrow",
+        )
+        self.symbol = None
+        self.value = total
+        self.max_leverage = max_leverage
+
+
+class OptionalDependencyError(EtfBacktestError):
+    """Something needs a library that is not installed, because it belongs to an extra."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, library: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs {library}, which is not installed",
+            remedy=f'pip install "etf-backtest[{extra}]"',
+        )
+        self.library = library
+        self.extra = extra
+
+
+class EntryPointError(EtfBacktestError):
+    """A strategy that another package offers cannot be used."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, *, value: str, package: str, reason: str) -> None:
+        super().__init__(
+            f"the strategy {name!r} ({value}, of the package {package}) cannot be used: {reason}",
+            remedy="mend the package's entry point in the group etf_backtest.strategies, "
+            "or uninstall it",
+        )
+        self.name = name
+        self.value = value
+        self.package = package
+        self.reason = reason
+
+
+class LookAheadError(EtfBacktestError):
+    """A strategy's decision depends on more than the history before it."""
+
+    def __init__(
+        self,
+        strategy: str,
+        *,
+        date: dt.date,
+        symbol: str,
+        weights: tuple[float, float],
+        how: tuple[str, str],
+        remedy: str,
+    ) -> None:
+        super().__init__(
+            f"{strategy} decides on {date} that the weight of {symbol} is {weights[0]!r} "
+            f"{how[0]}, but {weights[1]!r} {how[1]}",
+            remedy=remedy,
+        )
+        self.date = date
+        self.symbol = symbol
+        self.weights = weights

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Self
+from collections.abc import Sequence
 
 import numpy as np
 from pydantic import Field
 
-from etf_backtest.errors import InvalidParametersError
 from etf_backtest.market import PricePanel
 from etf_backtest.strategies.strategy import Rebalance, Strategy
-from etf_backtest.typing import FloatArray, JsonObject
+from etf_backtest.strategies.symbols import check_symbols, check_top_n
+from etf_backtest.typing import FloatArray
 from etf_backtest.validated import ValidatedModel
 
 
@@ -55,6 +54,7 @@ class Momentum(Strategy):
     name = "momentum"
     looks_at_prices = True
     Parameters = MomentumParameters
+    parameters: MomentumParameters
 
     def __init__(
         self,
@@ -68,37 +68,12 @@ class Momentum(Strategy):
         self.parameters = MomentumParameters(
             look_back=look_back, skip=skip, top_n=top_n, rebalance=rebalance
         )
-        self.symbols = tuple(symbols)
+        self.symbols = check_symbols("Momentum", symbols)
+        check_top_n("Momentum", self.parameters.top_n, self.symbols)
         self.rebalance = self.parameters.rebalance
         self.history_sessions = self.parameters.look_back + self.parameters.skip + 1
-        if isinstance(symbols, str) or len(set(self.symbols)) < len(self.symbols):
-            raise InvalidParametersError(
-                "Momentum", [f"symbols: expected different symbols, received {symbols!r}"]
-            )
-        if self.parameters.top_n > len(self.symbols):
-            raise InvalidParametersError(
-                "Momentum",
-                [
-                    f"top_n: expected at most {len(self.symbols)}, the number of symbols, "
-                    f"received {self.parameters.top_n}"
-                ],
-            )
         alphabetical = sorted(range(len(self.symbols)), key=self.symbols.__getitem__)
         self._alphabetical = np.array(alphabetical, dtype=np.intp)
-
-    @classmethod
-    def from_stored(
-        cls, parameters: Mapping[str, object], allocations: Mapping[str, float]
-    ) -> Self:
-        """Build it from parameters as JSON and the symbols of a portfolio's allocations."""
-        checked = MomentumParameters.model_validate(dict(parameters))
-        return cls(
-            tuple(allocations),
-            look_back=checked.look_back,
-            skip=checked.skip,
-            top_n=checked.top_n,
-            rebalance=checked.rebalance,
-        )
 
     def target_weights(self, history: PricePanel) -> FloatArray:
         """1 / top_n for each of the symbols that rose most."""
@@ -108,7 +83,3 @@ class Momentum(Strategy):
         weights = np.zeros(len(self.symbols))
         weights[ranked[: self.parameters.top_n]] = 1 / self.parameters.top_n
         return weights
-
-    def to_dict(self) -> JsonObject:
-        """What it is, ready for JSON."""
-        return {**super().to_dict(), "parameters": self.parameters.model_dump(mode="json")}

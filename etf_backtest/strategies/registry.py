@@ -7,11 +7,13 @@ from types import MappingProxyType
 
 from etf_backtest.errors import UnknownStrategyError
 from etf_backtest.strategies.buy_and_hold import BuyAndHold
+from etf_backtest.strategies.equal_weight import EqualWeight
+from etf_backtest.strategies.fixed_weights import FixedWeights
 from etf_backtest.strategies.momentum import Momentum
 from etf_backtest.strategies.strategy import Strategy
 
 STRATEGIES: Mapping[str, type[Strategy]] = MappingProxyType(
-    {BuyAndHold.name: BuyAndHold, Momentum.name: Momentum}
+    {kind.name: kind for kind in (BuyAndHold, FixedWeights, EqualWeight, Momentum)}
 )
 """Class by name; the names are those of the database's enum StrategyType."""
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import ClassVar, Literal, Self, TypeAlias
 
+import numpy as np
+
+from etf_backtest.errors import AllocationError
 from etf_backtest.market import PricePanel
-from etf_backtest.typing import FloatArray, JsonObject
+from etf_backtest.market.sessions import as_date
+from etf_backtest.typing import BoolArray, FloatArray, IndexArray, JsonObject
 from etf_backtest.validated import ValidatedModel
 
 Rebalance: TypeAlias = Literal[
@@ -20,7 +24,8 @@ class Strategy(ABC):
     """Turns price history into target weights; knows nothing of money, costs and dates to come.
 
     A class of your own needs `name`, `symbols` and `target_weights`, and sets the other attributes
-    where the defaults do not fit. The registered ones have parameters, too.
+    where the defaults do not fit (docs/strategies.md). Its weights follow from the history alone:
+    it keeps no state between two questions, which may come in any order and more than once.
     """
 
     name: ClassVar[str]
@@ -34,6 +39,8 @@ class Strategy(ABC):
 
     symbols: tuple[str, ...]
     """What is traded; the columns of the history and the order of the weights."""
+    parameters: ValidatedModel = ValidatedModel()
+    """Its values, an instance of `Parameters`."""
     rebalance: Rebalance = "monthly"
     """How often it decides, unless the rules say otherwise."""
     history_sessions: int | None = None
@@ -55,8 +62,73 @@ class Strategy(ABC):
         Returns
         -------
         ndarray of shape (N,)
-            Fractions of the portfolio's value, each 0 to 1, in sum at most 1; the rest is cash.
+            Fractions of the portfolio's value, each 0 or more, in sum at most 1 (at most
+            `Rules.max_leverage` where borrowing is on); the rest is cash.
         """
+
+    def targets(self, history: PricePanel, ends: IndexArray) -> FloatArray:
+        """Target weights of many decisions; each sees the rows before its end and no other.
+
+        Override it where all decisions together are cheaper than one after the other; the answer
+        must be that of `target_weights`, to the last bit.
+
+        Parameters
+        ----------
+        history : PricePanel
+            `symbols` in their order, complete.
+        ends : ndarray of shape (K,)
+            Number of rows known at each decision: rows 0 to ends[k] - 1.
+
+        Returns
+        -------
+        ndarray of shape (K, N)
+            Zeros, all cash, where the history is shorter than `needed_sessions`.
+
+        Raises
+        ------
+        AllocationError
+            `target_weights` has returned another number of weights.
+        """
+        weights = np.zeros((len(ends), len(self.symbols)))
+        span = self.history_sessions
+        for k in np.flatnonzero(self.is_ready(ends)):
+            stop = int(ends[k])
+            known = history.rows(0 if span is None else stop - span, stop)
+            asked = np.asarray(self.target_weights(known), dtype=np.float64)
+            if asked.shape != (len(self.symbols),):
+                raise AllocationError(
+                    f"expected {len(self.symbols)} weights that {self.name} decided on "
+                    f"{as_date(known.dates[-1])}, received the shape {asked.shape}"
+                )
+            weights[k] = asked
+        return weights
+
+    @classmethod
+    def targets_of_many(
+        cls, strategies: Sequence[Strategy], history: PricePanel, ends: IndexArray
+    ) -> FloatArray:
+        """Target weights of many strategies with the same `batch_key`, shape (P, K, N).
+
+        What `targets` of each of them returns, to the last bit; see there.
+        """
+        weights = np.empty((len(strategies), len(ends), len(history.symbols)))
+        for p, strategy in enumerate(strategies):
+            weights[p] = strategy.targets(history, ends)
+        return weights
+
+    def batch_key(self) -> Hashable:
+        """Equal for strategies that `targets_of_many` takes together: of one class and symbols."""
+        return type(self), self.symbols
+
+    @property
+    def needed_sessions(self) -> int:
+        """Sessions without which it is not asked and the money stays in cash."""
+        return 1 if self.history_sessions is None else self.history_sessions
+
+    def is_ready(self, ends: IndexArray) -> BoolArray:
+        """Which decisions have history enough, shape (K,); `ends` as in `targets`."""
+        ready: BoolArray = np.asarray(ends) >= self.needed_sessions
+        return ready
 
     @classmethod
     def from_stored(
@@ -64,12 +136,18 @@ class Strategy(ABC):
     ) -> Self:
         """Build it from parameters as JSON and a portfolio's allocations.
 
+        It calls the class with the allocations, or their symbols alone where `uses_allocations` is
+        off, and then the parameters by name. Override it for a constructor of another shape.
+
         Raises
         ------
         InvalidParametersError, AllocationError
             A value is out of bounds.
         """
-        raise NotImplementedError(f"{cls.__name__} cannot be built from stored parameters")
+        build: Callable[..., Self] = cls
+        checked = cls.Parameters.model_validate(dict(parameters))
+        values = {name: getattr(checked, name) for name in cls.Parameters.model_fields}
+        return build(dict(allocations) if cls.uses_allocations else tuple(allocations), **values)
 
     @property
     def default_lag(self) -> int:
@@ -77,5 +155,19 @@ class Strategy(ABC):
         return 1 if self.looks_at_prices else 0
 
     def to_dict(self) -> JsonObject:
-        """What it is, ready for JSON."""
-        return {"name": self.name, "symbols": list(self.symbols)}
+        """What it is, ready for JSON; `strategy_from_dict` builds a registered one again.
+
+        A class from outside this package is named, because another may have the same `name`.
+        """
+        own = type(self).__module__.partition(".")[0] != __name__.partition(".")[0]
+        return {
+            "name": self.name,
+            **({"class": class_name(type(self))} if own else {}),
+            "symbols": list(self.symbols),
+            "parameters": self.parameters.model_dump(mode="json"),
+        }
+
+
+def class_name(kind: type[Strategy]) -> str:
+    """Module and name of a class, as in an entry point."""
+    return f"{kind.__module__}:{kind.__qualname__}"

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from etf_backtest.errors import AllocationError
-from etf_backtest.typing import FloatArray
+from etf_backtest.errors.simulation import LeverageError
+from etf_backtest.market.sessions import as_date
+from etf_backtest.typing import DateArray, FloatArray
 
 SUM_TOLERANCE = 1e-9
 """Weights whose sum is this close to 1 mean all of the value: they are scaled to sum to 1."""
+MOST_EXPOSURE = 10.0
+"""Allocations whose sum is above are no fractions, but percent."""
 
 
 def check_allocations(allocations: Mapping[str, float]) -> dict[str, float]:
-    """Allocations as floats, each a fraction from 0 to 1, in sum at most 1.
+    """Allocations as floats, each a fraction of 0 or more.
+
+    A sum above 1 is leverage; whether it is on is a matter of the rules, and checked with them.
 
     Raises
     ------
@@ -24,20 +31,42 @@ def check_allocations(allocations: Mapping[str, float]) -> dict[str, float]:
     """
     if not allocations:
         raise AllocationError("there are no allocations")
+    for symbol, weight in allocations.items():
+        if not isinstance(weight, numbers.Real):
+            raise AllocationError(f"the weight of {symbol} is {weight!r}", symbol=symbol)
     weights = {symbol: float(weight) for symbol, weight in allocations.items()}
-    check_weights(np.array(list(weights.values())), tuple(weights))
+    check_weights(np.array(list(weights.values())), tuple(weights), max_leverage=math.inf)
+    total = math.fsum(weights.values())
+    if total > MOST_EXPOSURE:
+        raise AllocationError(
+            f"the weights sum to {total:.10g}, above {MOST_EXPOSURE:g}: they look like percent",
+            value=total,
+        )
     return weights
 
 
-def check_weights(weights: FloatArray, symbols: Sequence[str], *, when: str = "") -> FloatArray:
+def check_weights(
+    weights: FloatArray, symbols: Sequence[str], *, when: str = "", max_leverage: float = 1.0
+) -> FloatArray:
     """Weights of shape (N,), scaled to sum to 1 where they miss it by rounding alone.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (N,)
+    symbols : sequence of str, N of them
+    when : str
+        Said after "the weight of A" in errors.
+    max_leverage : float
+        The most that the sum may be; above 1 only where the rules have borrowing on.
 
     Raises
     ------
     AllocationError
         Naming the symbol and the value.
+    LeverageError
+        The sum is above `max_leverage`.
     """
-    weights = np.asarray(weights, dtype=np.float64)
+    weights = np.array(weights, dtype=np.float64)
     if weights.shape != (len(symbols),):
         raise AllocationError(
             f"expected {len(symbols)} weights{when}, received the shape {weights.shape}"
@@ -47,7 +76,44 @@ def check_weights(weights: FloatArray, symbols: Sequence[str], *, when: str = ""
             raise AllocationError(
                 f"the weight of {symbol}{when} is {weight}", symbol=symbol, value=weight
             )
-    total = math.fsum(weights.tolist())
-    if total > 1 + SUM_TOLERANCE:
-        raise AllocationError(f"the weights{when} sum to {total:.10g}, above 1", value=total)
+    total = float(weights.sum())
+    if total > max_leverage * (1 + SUM_TOLERANCE):
+        raise LeverageError(total, when=when, max_leverage=max_leverage)
     return weights / total if abs(total - 1) <= SUM_TOLERANCE else weights
+
+
+def check_targets(
+    targets: FloatArray,
+    symbols: Sequence[str],
+    dates: DateArray,
+    *,
+    name: str,
+    max_leverage: float = 1.0,
+) -> FloatArray:
+    """Check and scale the weights of many decisions as `check_weights` does, all at once.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (..., K, N)
+    symbols : sequence of str, N of them
+    dates : ndarray of shape (K,), datetime64[D]
+        Sessions of the decisions, for errors.
+    name : str
+        Of the strategy, for errors.
+    max_leverage : float
+        The most that a sum may be.
+    """
+    targets = np.ascontiguousarray(targets, dtype=np.float64)
+    totals = targets.sum(axis=-1)
+    if not targets.size:
+        return targets
+    # a NaN makes both comparisons false
+    if not (targets.min() >= 0 and totals.max() <= max_leverage * (1 + SUM_TOLERANCE)):
+        for place in np.ndindex(totals.shape):
+            session: np.datetime64 = dates[int(place[-1])]
+            when = f" that {name} decided on {as_date(session)}"
+            check_weights(targets[place], symbols, when=when, max_leverage=max_leverage)
+    rounded = (np.abs(totals - 1) <= SUM_TOLERANCE) & (totals != 1)
+    if not rounded.any():
+        return targets
+    return targets / np.where(rounded, totals, 1.0)[..., np.newaxis]

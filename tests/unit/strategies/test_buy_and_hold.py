@@ -1,10 +1,14 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from etf_backtest.errors import AllocationError, InvalidParametersError
+from etf_backtest.errors.simulation import LeverageError
 from etf_backtest.market import PricePanel
 from etf_backtest.strategies import BuyAndHold
+from etf_backtest.strategies.weights import check_weights
 
 HISTORY = PricePanel.from_frame(
     pd.DataFrame({"A": [1.0], "B": [2.0]}, index=pd.DatetimeIndex(["2024-01-02"]))
@@ -39,13 +43,28 @@ def test_nobody_can_change_the_weights_from_outside() -> None:
         ({"A": -0.1, "B": 0.5}, "the weight of A is -0.1"),
         ({"A": 0.5, "B": np.nan}, "the weight of B is nan"),
         ({"A": np.inf}, "the weight of A is inf"),
-        ({"A": 0.6, "B": 0.5}, "sum to 1.1, above 1"),
-        ({"A": 1.000001}, "sum to 1.000001, above 1"),
+        ({"A": None}, "the weight of A is None"),
+        ({"A": "half"}, "the weight of A is 'half'"),
+        (
+            {"A": 60, "B": 40},
+            "sum to 100, above 10: they look like percent \\(each weight is a fraction",
+        ),
     ],
 )
-def test_allocations_that_no_portfolio_has(allocations: dict[str, float], message: str) -> None:
+def test_allocations_that_no_portfolio_has(allocations: dict[str, Any], message: str) -> None:
     with pytest.raises(AllocationError, match=message):
         BuyAndHold(allocations)
+
+
+def test_borrowing_is_a_matter_of_the_rules() -> None:
+    weights = BuyAndHold({"A": 0.9, "B": 0.6}).target_weights(HISTORY)
+    assert weights.tolist() == [0.9, 0.6]
+    off = r"sum to 1\.5, above 1: leverage is off \(.*Rules\(max_leverage=1\.5\) lets"
+    with pytest.raises(LeverageError, match=off):
+        check_weights(weights, ("A", "B"))
+    assert check_weights(weights, ("A", "B"), max_leverage=1.5).tolist() == [0.9, 0.6]
+    with pytest.raises(AllocationError, match=r"sum to 1\.5, above max_leverage = 1\.4"):
+        check_weights(weights, ("A", "B"), max_leverage=1.4)
 
 
 def test_rounding_is_not_leverage() -> None:
