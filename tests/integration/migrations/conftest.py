@@ -21,6 +21,13 @@ COPIED = (
 )
 
 
+@pytest.fixture(scope="session")
+def released(repository: Path) -> list[str]:
+    """Names of the migrations of the checkout, in the order in which they are applied."""
+    folders = (repository / "prisma" / "migrations").glob("*/migration.sql")
+    return sorted(script.parent.name for script in folders)
+
+
 @pytest.fixture
 def project(repository: Path, tmp_path: Path) -> Path:
     """The root of a copy, with the real node_modules, and made the current directory of nobody."""

@@ -28,13 +28,15 @@ async def query(url: str, sql: str) -> set[str]:
 
 @pytest.mark.each_postgres
 async def test_migrations_make_what_the_schema_says(
-    empty_database: str, repository: Path, settings: Settings, heard: Heard
+    empty_database: str, repository: Path, settings: Settings, heard: Heard, released: list[str]
 ) -> None:
+    assert released[:2] == ["20250126000000_init", "20261122000000_simulation_core"]
     arguments = heard.on(repository)
     databases = await query(empty_database, "SELECT datname FROM pg_database")
 
     assert await prisma_cli.migrate_deploy(settings, empty_database, **arguments) == 0
-    assert "20250126000000_init" in heard.take()
+    said = heard.take()
+    assert all(name in said for name in released)
     assert await prisma_cli.migrate_status(settings, empty_database, **arguments) == 0
     assert "Database schema is up to date!" in heard.take()
 
@@ -48,9 +50,8 @@ async def test_migrations_make_what_the_schema_says(
     # the temporary database is gone, and the real one is as it was
     assert await query(empty_database, "SELECT datname FROM pg_database") == databases
     assert await query(empty_database, "SELECT email FROM users") == {"a@b.co"}
-    assert await query(empty_database, "SELECT migration_name FROM _prisma_migrations") == {
-        "20250126000000_init"
-    }
+    applied = await query(empty_database, "SELECT migration_name FROM _prisma_migrations")
+    assert applied == set(released)
     # the extensions are there where the server has them
     installed = await query(empty_database, "SELECT extname FROM pg_extension")
     offered = await query(empty_database, "SELECT name FROM pg_available_extensions")
@@ -58,7 +59,7 @@ async def test_migrations_make_what_the_schema_says(
 
 
 async def test_the_warning_that_is_always_said_is_not_and_the_last_word_is_the_end(
-    empty_database: str, repository: Path, settings: Settings, heard: Heard
+    empty_database: str, repository: Path, settings: Settings, heard: Heard, released: list[str]
 ) -> None:
     start = time.monotonic()
     await prisma_cli.migrate_deploy(settings, empty_database, **heard.on(repository))
@@ -67,26 +68,25 @@ async def test_the_warning_that_is_always_said_is_not_and_the_last_word_is_the_e
     # was taken. On a machine with much to do, both the work and the exit take longer.
     assert end - heard.last_word < max(heard.last_word - start, 4)
     name = empty_database.rpartition("/")[2]
+    folders = "".join(f"  └─ {name}/\n    └─ migration.sql\n" for name in released)
     assert heard.take() == (
         "Prisma schema loaded from prisma/schema.prisma\n"
         f'Datasource "db": PostgreSQL database "{name}", schema "public"'
         ' using driver adapter "@prisma/adapter-pg"\n'
         "\n"
-        "1 migration found in prisma/migrations\n"
+        f"{len(released)} migrations found in prisma/migrations\n"
         "\n"
         "\n"
         "The following migration(s) have been applied:\n"
         "\n"
-        "migrations/\n"
-        "  └─ 20250126000000_init/\n"
-        "    └─ migration.sql\n"
+        f"migrations/\n{folders}"
         "      \n"
         "All migrations have been successfully applied.\n"
     )
 
 
 async def test_two_at_once_apply_once(
-    empty_database: str, repository: Path, settings: Settings, heard: Heard
+    empty_database: str, repository: Path, settings: Settings, heard: Heard, released: list[str]
 ) -> None:
     codes = await asyncio.gather(
         *(
@@ -96,7 +96,8 @@ async def test_two_at_once_apply_once(
     )
     assert codes == [0, 0]
     connection = await asyncpg.connect(empty_database)
-    assert await connection.fetchval("SELECT count(*) FROM _prisma_migrations") == 1
+    applied = await connection.fetchval("SELECT count(*) FROM _prisma_migrations")
+    assert applied == len(released)
     assert await connection.fetchval("SELECT count(*) FROM users") == 0
     await connection.close()
 

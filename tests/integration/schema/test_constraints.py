@@ -87,6 +87,13 @@ CHECKS = [
         bad("strategies_parameters_object", parameters=text)
         for text in ("'[]'", "'null'", "'1'", """'"a"'""")
     ),
+    *(
+        bad("strategies_parameters_schema_object", parameters_schema=text)
+        for text in ("'[]'", "'null'")
+    ),
+    bad("strategies_implementation_when_custom", type="'custom'"),
+    bad("strategies_implementation_when_custom", implementation="'mine'"),
+    bad("strategies_implementation_not_blank", type="'custom'", implementation="' '"),
     bad("strategies_system_without_owner", is_system="true"),
     bad("strategies_system_without_owner", user_id="NULL"),
     bad("backtests_name_not_blank", name="' '"),
@@ -150,8 +157,28 @@ CHECKS = [
             "beta",
             "information_ratio",
             "tracking_error",
+            "r_squared",
+            "ulcer_index",
+            "ulcer_performance_index",
+            "up_capture",
+            "down_capture",
+            "omega_ratio",
+            "tail_ratio",
+            "skewness",
+            "kurtosis",
+            "money_weighted_return",
+            "turnover",
         )
     ),
+    bad("performance_metrics_ulcer_index_not_negative", ulcer_index="-0.000001"),
+    bad("performance_metrics_r_squared_range", r_squared="-0.000001"),
+    bad("performance_metrics_r_squared_range", r_squared="1.000001"),
+    bad("performance_metrics_correlation_range", correlation=NAN),
+    bad("performance_metrics_correlation_range", correlation="-1.000001"),
+    bad("performance_metrics_correlation_range", correlation="1.000001"),
+    bad("performance_metrics_omega_ratio_not_negative", omega_ratio="-0.000001"),
+    bad("performance_metrics_tail_ratio_not_negative", tail_ratio="-0.000001"),
+    bad("performance_metrics_turnover_not_negative", turnover="-0.000001"),
     bad("performance_metrics_volatility_not_negative", volatility="-0.000001"),
     bad("performance_metrics_max_drawdown_not_positive", max_drawdown="0.000001"),
     bad("performance_metrics_max_drawdown_not_positive", max_drawdown=NAN),
@@ -323,8 +350,8 @@ async def test_no_decimal_takes_nan_or_infinity(connection: Connection) -> None:
         " WHERE table_schema = 'public' AND data_type = 'numeric' AND table_name = ANY($1)",
         list(TABLES),
     )
-    # initial capitals 2, allocation 1, metrics 14, prices 5 + dividend + split, ETF 2
-    assert len(columns) == 2 + 1 + 14 + 7 + 2
+    # initial capitals 2, allocation 1, metrics 26, prices 5 + dividend + split, ETF 2
+    assert len(columns) == 2 + 1 + 26 + 7 + 2
     for table, column in columns:
         with pytest.raises(asyncpg.CheckViolationError):
             async with connection.transaction():
@@ -372,7 +399,10 @@ async def test_what_is_at_the_edge_is_taken(connection: Connection) -> None:
         dividend_amount="0",
         split_ratio="0.000000000001",
     )
-    edges = {"win_rate": "0", "max_drawdown": "0", "volatility": "0", "tracking_error": "0"}
+    zeros = ("win_rate", "max_drawdown", "volatility", "tracking_error", "ulcer_index", "turnover")
+    edges = dict.fromkeys((*zeros, "omega_ratio", "tail_ratio"), "0")
+    # what float64 makes of a perfect fit is rounded to it
+    edges |= {"r_squared": "1.0000000000000002", "correlation": "-1.0000000000000002"}
     await connection.execute("DELETE FROM performance_metrics")
     await insert(
         connection, "performance_metrics", sessions="1", window_end="'2014-01-02'", **edges
