@@ -9,15 +9,23 @@ import numpy as np
 
 from etf_backtest.errors import PriceDataError
 from etf_backtest.market.series import PriceSeries
-from etf_backtest.market.sessions import as_date, as_sessions
+from etf_backtest.market.sessions import as_date, as_sessions, check_ascending
+from etf_backtest.market.symbols import check_symbols
 from etf_backtest.typing import BoolArray, DateArray, FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def frame_values(frame: pd.DataFrame) -> FloatArray:
-    """The values of a frame of prices as float64, shape (T, N), NaN where there is none.
+def frame_values(frame: pd.DataFrame, field: str) -> FloatArray:
+    """The values of a frame as float64, shape (T, N), NaN where there is none.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Dates down, one column a symbol. The result may share its memory.
+    field : str
+        What one value is, in the singular, for messages.
 
     Raises
     ------
@@ -28,28 +36,31 @@ def frame_values(frame: pd.DataFrame) -> FloatArray:
 
     if not isinstance(frame, pd.DataFrame):
         raise PriceDataError(
-            f"expected a DataFrame of prices, received {type(frame).__name__}",
+            f"expected a DataFrame of {field}s, received {type(frame).__name__}",
             remedy="give dates down and one column a symbol",
         )
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in frame.dtypes):
+        return frame.to_numpy(dtype=np.float64)
     values = np.empty(frame.shape)
     for column, (symbol, series) in enumerate(frame.items()):
         numbers = pd.to_numeric(series, errors="coerce")
         wrong = np.flatnonzero((numbers.isna() & series.notna()).to_numpy())
         if wrong.size or (series.size and series.dtype.kind not in "iufO"):
             row = int(wrong[0]) if wrong.size else 0
+            value = series.iloc[row]
+            said = value.item() if isinstance(value, np.generic) else value
+            date = str(series.index[row]).removesuffix(" 00:00:00")
             raise PriceDataError(
-                f"{symbol} has the price {series.iloc[row]!r} on {series.index[row]}, expected a "
-                "number",
+                f"{symbol} has the {field} {said!r} on {date}, expected a number",
                 symbol=str(symbol),
-                value=series.iloc[row],
-                remedy="convert the column to numbers, NaN where there is no price",
+                value=value,
+                remedy=f"convert the column to numbers, NaN where there is no {field}",
             )
         values[:, column] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
     return values
 
 
 def series_from_bars(
-    symbols: tuple[str, ...],
     closes: pd.DataFrame,
     dividends: pd.DataFrame,
     splits: pd.DataFrame,
@@ -57,18 +68,15 @@ def series_from_bars(
     split_adjusted: bool | Mapping[str, bool],
 ) -> Iterator[PriceSeries]:
     """Yield the series of each symbol; see `PricePanel.from_bars`."""
-    for name, frame in (("dividends", dividends), ("splits", splits)):
-        if not frame.index.equals(closes.index) or not frame.columns.equals(closes.columns):
-            raise PriceDataError(
-                f"the {name} have other dates or symbols than the closes",
-                remedy="reindex them to the closes: dividends 0, splits 1 where there were none",
-            )
+    close_values = frame_values(closes, "close")
+    symbols = check_symbols(tuple(closes.columns))
     dates = as_sessions(closes.index)
+    check_ascending(dates)
+    dividend_values = _event_values(dividends, "dividend", closes, nothing=0)
+    split_values = _event_values(splits, "split", closes, nothing=1)
     for column, symbol in enumerate(symbols):
-        close, dividend, split = (
-            frame.iloc[:, column].to_numpy(dtype=np.float64, na_value=np.nan)
-            for frame in (closes, dividends, splits)
-        )
+        close = close_values[:, column]
+        dividend, split = dividend_values[:, column], split_values[:, column]
         has_close = ~np.isnan(close)
         _refuse_events_without_close(symbol, dates, has_close, dividend, split)
         yield PriceSeries.from_closes(
@@ -81,14 +89,35 @@ def series_from_bars(
         )
 
 
-def _adjusted(symbol: str, split_adjusted: bool | Mapping[str, bool]) -> bool:
-    if not isinstance(split_adjusted, Mapping):
-        return split_adjusted
-    if symbol not in split_adjusted:
+def _event_values(
+    frame: pd.DataFrame | None, field: str, closes: pd.DataFrame, *, nothing: int
+) -> FloatArray:
+    """The values of a frame of dividends or splits, which has the index of the closes."""
+    none = f"{nothing} where there was no {field}"
+    if frame is None:
         raise PriceDataError(
-            f"it is not said whether the closes of {symbol} are split-adjusted", symbol=symbol
+            f"the {field}s are not given, and nothing is guessed",
+            remedy=f"give a DataFrame like the closes, {none}",
         )
-    return split_adjusted[symbol]
+    values = frame_values(frame, field)
+    if not frame.index.equals(closes.index) or not frame.columns.equals(closes.columns):
+        raise PriceDataError(
+            f"the {field}s have other dates or symbols than the closes",
+            remedy=f"reindex them to the closes: {none}",
+        )
+    return values
+
+
+def _adjusted(symbol: str, split_adjusted: bool | Mapping[str, bool]) -> bool:
+    said = split_adjusted.get(symbol) if isinstance(split_adjusted, Mapping) else split_adjusted
+    if isinstance(said, bool | np.bool_):
+        return bool(said)
+    raise PriceDataError(
+        f"it is not said whether the closes of {symbol} are split-adjusted: expected True or "
+        f"False, received {said!r}",
+        symbol=symbol,
+        remedy="ask the source of the prices; it is not guessed",
+    )
 
 
 def _refuse_events_without_close(

@@ -10,12 +10,15 @@ import numpy as np
 
 from etf_backtest.errors import PriceDataError, UnknownSymbolError, WindowError
 from etf_backtest.market.basis import PriceBasis
+from etf_backtest.market.drag import drag_levels
+from etf_backtest.market.fingerprint import symbol_fingerprints
 from etf_backtest.market.frames import frame_values, series_from_bars
 from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.quotes import Quotes, check_quotes, quotes_of
 from etf_backtest.market.series import PriceSeries
 from etf_backtest.market.sessions import as_date, as_session, as_sessions, check_ascending
 from etf_backtest.market.symbols import check_symbols
+from etf_backtest.market.window import session_row, window_rows
 from etf_backtest.typing import DateArray, DateLike, FloatArray
 
 if TYPE_CHECKING:
@@ -92,7 +95,7 @@ class PricePanel(FrozenArrays):
             What the prices are. Adjusted closes are declared with PriceBasis.ADJUSTED_CLOSE;
             raw closes are no total-return prices and belong to `from_bars`.
         """
-        prices = frame_values(frame)
+        prices = frame_values(frame, "price")
         symbols = check_symbols(tuple(frame.columns))
         kinds = basis if isinstance(basis, Mapping) else dict.fromkeys(symbols, basis)
         for symbol in symbols:
@@ -117,13 +120,18 @@ class PricePanel(FrozenArrays):
         closes, dividends, splits : DataFrame
             Of one shape, with the same dates and symbols, in the units of
             `PriceSeries.from_closes`. A NaN close is "no price on that session"; there must be
-            no dividend and no split on it.
+            no dividend and no split on it. Where there were none the caller says so, with
+            dividends of 0 and splits of 1.
         split_adjusted : bool, or a mapping of each symbol to one
             Whether closes and dividends are already adjusted for splits.
+
+        Raises
+        ------
+        PriceDataError
+            Naming the symbol, the date and the value that cannot be used.
         """
-        symbols = check_symbols(tuple(closes.columns))
         return cls.from_series(
-            series_from_bars(symbols, closes, dividends, splits, split_adjusted=split_adjusted)
+            series_from_bars(closes, dividends, splits, split_adjusted=split_adjusted)
         )
 
     @classmethod
@@ -162,6 +170,11 @@ class PricePanel(FrozenArrays):
         UnknownSymbolError
             A symbol is not in the panel.
         """
+        if isinstance(symbols, str):
+            raise PriceDataError(
+                f"expected several symbols, received the text {symbols!r}",
+                remedy=f"give a list: [{symbols!r}]",
+            )
         for symbol in symbols:
             if symbol not in self.symbols:
                 raise UnknownSymbolError(symbol, known=self.symbols)
@@ -236,38 +249,7 @@ class PricePanel(FrozenArrays):
 
     def locate(self, start: DateLike | None = None, end: DateLike | None = None) -> tuple[int, int]:
         """The rows of a window, first and stop, by the rules of `window`."""
-        begin = self.dates[0] if start is None else as_session(start)
-        finish = self.dates[-1] if end is None else as_session(end)
-        days = {"start": as_date(begin), "end": as_date(finish)}
-        has = f"prices go from {as_date(self.dates[0])} to {as_date(self.dates[-1])}"
-        if begin > finish:
-            raise WindowError(
-                f"the window starts on {days['start']}, after its end on {days['end']}",
-                remedy="exchange the dates" if start is not None and end is not None else has,
-                **days,
-            )
-        if begin < self.dates[0] or finish > self.dates[-1]:
-            raise WindowError(
-                f"the window {days['start']} to {days['end']} is not covered: {has}",
-                remedy="choose a window inside, or import more prices",
-                **days,
-            )
-        first = int(np.searchsorted(self.dates, begin))
-        stop = int(np.searchsorted(self.dates, finish, side="right"))
-        if first < stop and self.dates[first] != begin:
-            raise WindowError(
-                f"{days['start']} is not a session",
-                remedy=f"the next session is {as_date(self.dates[first])}",
-                **days,
-            )
-        if stop - first < 2:
-            raise WindowError(
-                f"the window {days['start']} to {days['end']} has {stop - first} session(s), "
-                "expected at least 2",
-                remedy="choose a longer window",
-                **days,
-            )
-        return first, stop
+        return window_rows(self.dates, start, end)
 
     def session_from(self, date: DateLike) -> np.datetime64:
         """The first session on or after `date`.
@@ -277,14 +259,61 @@ class PricePanel(FrozenArrays):
         WindowError
             The panel has none.
         """
-        row = int(np.searchsorted(self.dates, as_session(date)))
-        if row == self.dates.size:
-            raise WindowError(
-                f"there is no session on or after {date}",
-                remedy=f"the last one is {as_date(self.dates[-1])}",
-            )
-        session: np.datetime64 = self.dates[row]
+        session: np.datetime64 = self.dates[session_row(self.dates, date)]
         return session
+
+    def with_expense_drag(
+        self, ratios: Mapping[str, float], *, anchor: DateLike | None = None
+    ) -> Self:
+        """The same panel after the running costs that its prices do not know, a proxy's for one.
+
+        Prices, closes and dividends are multiplied by the product of ``1 - ratio * days / 365``
+        over the sessions since the anchor; before it they are divided.
+
+        Parameters
+        ----------
+        ratios : mapping of symbols to annual expense ratios
+            Fractions, 0 to 0.2. Symbols that are not named stay as they are.
+        anchor : date, optional
+            The session whose prices stay as they are; defaults to the first.
+
+        Raises
+        ------
+        UnknownSymbolError
+            A symbol is not in the panel.
+        PriceDataError
+            A ratio is out of range.
+        WindowError
+            `anchor` is not a session of the panel.
+        """
+        row = 0 if anchor is None else session_row(self.dates, anchor)
+        if anchor is not None and self.dates[row] != as_session(anchor):
+            raise WindowError(
+                f"{anchor} is not a session",
+                remedy=f"the next session is {as_date(self.dates[row])}",
+            )
+        levels = drag_levels(self.dates, self.symbols, ratios, anchor=row)
+        if not ratios:
+            return self
+        quotes = None if self.quotes is None else self.quotes.scaled(levels)
+        return self._made(self.dates, self.symbols, self.prices * levels, self.basis, quotes)
+
+    def fingerprints(self) -> dict[str, str]:
+        """What tells a symbol's prices from any others: a SHA-256 in hexadecimal for each symbol.
+
+        It is the same in every process and on every machine, and does not depend on the other
+        symbols of the panel. Hashed are these parts, each after its length in bytes as an unsigned
+        64-bit integer; all numbers are little-endian:
+
+        1. the text ``etf_backtest prices 1``
+        2. the symbol, and 3. the value of its PriceBasis, in UTF-8
+        4. the sessions on which it has a price: days since 1970-01-01, 64-bit integers
+        5. its prices on them: 64-bit floats
+        6. to 8., where they are known: closes, dividends and splits on them, 64-bit floats
+
+        Sessions without a price are left out, so there is no NaN, and -0.0 counts as 0.0.
+        """
+        return dict(symbol_fingerprints(self))
 
     def _made(
         self,
@@ -316,6 +345,8 @@ class PricePanel(FrozenArrays):
 
 
 def _check_prices(dates: DateArray, symbols: tuple[str, ...], prices: FloatArray) -> None:
+    if ((prices > 0) & (prices < np.inf)).all():
+        return
     bad = np.argwhere(~(np.isnan(prices) | (np.isfinite(prices) & (prices > 0))))
     if bad.size:
         row, column = bad[0]

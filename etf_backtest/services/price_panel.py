@@ -41,6 +41,8 @@ class FittedWindow:
 async def load_prices(url: DatabaseUrl, symbols: Sequence[str]) -> LoadedPrices:
     """Every stored session of `symbols`, as total-return prices.
 
+    The panel keeps the closes, dividends and splits of the symbols whose prices are made of them.
+
     Raises
     ------
     NoPricesError
