@@ -93,18 +93,22 @@ def _carry_forward(panel: PricePanel, max_gap: int) -> tuple[PricePanel, BoolArr
     Closes are carried forward with the prices. There is no dividend and no split on the rows that
     are filled: without a close there was none to begin with.
     """
-    prices = panel.prices
-    known = ~np.isnan(prices)
-    rows = np.arange(len(prices))[:, np.newaxis]
+    fill = np.isnan(panel.prices)
+    columns = np.flatnonzero(fill.any(axis=0))
+    known = ~fill[:, columns]
+    rows, sessions = np.arange(len(known))[:, np.newaxis], len(known)
     before = np.maximum.accumulate(np.where(known, rows, -1), axis=0)
-    after = np.minimum.accumulate(np.where(known, rows, len(prices))[::-1], axis=0)[::-1]
-    fill = ~known & (before >= 0) & (after - before - 1 <= max_gap)
-    source = np.where(fill, before, rows)
-    filled = np.take_along_axis(prices, source, axis=0)
-    closes = None
-    if panel.quotes is not None:
-        closes = np.take_along_axis(panel.quotes.closes, source, axis=0)
-    return panel.with_prices(filled, closes=closes), fill
+    after = np.minimum.accumulate(np.where(known, rows, sessions)[::-1], axis=0)[::-1]
+    short = ~known & (before >= 0) & (after - before - 1 <= max_gap)
+    fill[:, columns] = short
+    source = np.where(short, before, rows), columns
+    prices = panel.prices.copy()
+    prices[:, columns] = prices[source]
+    if panel.quotes is None:
+        return panel.with_prices(prices), fill
+    closes = panel.quotes.closes.copy()
+    closes[:, columns] = closes[source]
+    return panel.with_prices(prices, closes=closes), fill
 
 
 def _common_rows(panel: PricePanel) -> PricePanel:

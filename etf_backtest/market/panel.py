@@ -58,7 +58,7 @@ class PricePanel(FrozenArrays):
     def __post_init__(self) -> None:
         dates = as_sessions(self.dates).copy()
         prices = np.array(self.prices, dtype=np.float64, order="C")
-        symbols, basis = tuple(self.symbols), tuple(PriceBasis(kind) for kind in self.basis)
+        symbols, basis = tuple(self.symbols), tuple(_basis(kind) for kind in self.basis)
         if not dates.size or not symbols:
             raise PriceDataError(
                 f"a panel of {dates.size} sessions and {len(symbols)} symbols is empty",
@@ -342,6 +342,15 @@ class PricePanel(FrozenArrays):
         object.__setattr__(self, "prices", prices)
         object.__setattr__(self, "basis", basis)
         object.__setattr__(self, "quotes", quotes)
+
+
+def _basis(kind: str) -> PriceBasis:
+    try:
+        return PriceBasis(kind)
+    except ValueError:
+        raise PriceDataError(
+            f"{kind!r} is not what prices can be made of", remedy=f"one of {', '.join(PriceBasis)}"
+        ) from None
 
 
 def _check_prices(dates: DateArray, symbols: tuple[str, ...], prices: FloatArray) -> None:

@@ -124,6 +124,15 @@ def test_symbols_must_be_different_names() -> None:
         PricePanel.from_frame(frame()).select(["A", "B", "B"])
 
 
+def test_what_prices_are_made_of_has_a_name() -> None:
+    panel = PricePanel.from_frame(frame(), basis="adjusted_close")  # type: ignore[arg-type]
+    assert panel.basis == (PriceBasis.ADJUSTED_CLOSE,) * 2
+    with pytest.raises(PriceDataError, match=r"'raw' is not what .* \(one of total_return, close,"):
+        PricePanel.from_frame(frame(), basis="raw")  # type: ignore[arg-type]
+    with pytest.raises(PriceDataError, match="the basis of B is not given"):
+        PricePanel.from_frame(frame(), basis={"A": PriceBasis.TOTAL_RETURN})
+
+
 def test_shapes_must_fit() -> None:
     dates = np.array(DAYS, dtype="datetime64[D]")
     with pytest.raises(PriceDataError, match=r"expected prices of the shape \(5, 1\)"):

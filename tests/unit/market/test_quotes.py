@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from etf_backtest.errors import PriceDataError
+from etf_backtest.errors import MissingPricesError, PriceDataError
 from etf_backtest.market import ForwardFill, PriceBasis, PricePanel, PriceSeries, Quotes
 from etf_backtest.market.missing import complete_prices
 
@@ -165,6 +167,41 @@ def test_closes_are_carried_forward_with_the_prices() -> None:
     same(quotes_of(filled), closes, DIVIDENDS, SPLITS)
     late = complete_prices(mixed(), ForwardFill(2), first=2).panel
     assert quotes_of(late).closes[:, 0].tolist() == [51.0, 51.0, 26.0]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4))
+def test_carrying_forward_against_a_plain_loop(seed: int, max_gap: int) -> None:
+    generator = np.random.default_rng(seed)
+    prices = generator.uniform(1, 2, (12, 4))
+    prices[1:][generator.random((11, 4)) < 0.4] = NONE
+    closes = np.where([True, False, True, False], prices * 10, NONE)
+    zero = np.where([True, False, True, False], np.zeros((12, 4)), NONE)
+    days = np.datetime64("2024-01-01") + np.arange(12)
+    panel = PricePanel(
+        days, tuple("ABCD"), prices, (PriceBasis.CLOSE,) * 4, Quotes(closes, zero, zero + 1)
+    )
+    expected, too_long = prices.copy(), False
+    for column in range(4):
+        for row in range(1, 12):
+            if np.isnan(prices[row, column]):
+                gap = row
+                while gap < 12 and np.isnan(prices[gap, column]):
+                    gap += 1
+                last = row - 1
+                while np.isnan(prices[last, column]):
+                    last -= 1
+                if gap - last - 1 <= max_gap:
+                    expected[row, column] = prices[last, column]
+                else:
+                    too_long = True
+    if too_long:
+        with pytest.raises(MissingPricesError):
+            complete_prices(panel, ForwardFill(max_gap), first=0)
+        return
+    filled = complete_prices(panel, ForwardFill(max_gap), first=0).panel
+    np.testing.assert_array_equal(filled.prices, expected)
+    known = np.where([True, False, True, False], expected * 10, NONE)
+    same(quotes_of(filled), known, zero, zero + 1)
 
 
 def test_complete_prices_are_not_copied() -> None:
