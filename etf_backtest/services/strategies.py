@@ -2,18 +2,186 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from etf_backtest.errors import NotFoundError
+from etf_backtest.database.models import StrategyType, UniqueViolationError, to_json
+from etf_backtest.errors import (
+    EtfBacktestError,
+    InvalidPortfolioError,
+    NameTakenError,
+    NotFoundError,
+    UnknownStrategyError,
+)
 from etf_backtest.services.accounts import local_user
-from etf_backtest.services.portfolios import parse_uuid
+from etf_backtest.services.portfolios import check_name, parse_uuid
+from etf_backtest.strategies import STRATEGIES
+from etf_backtest.typing import JsonObject
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
-    from etf_backtest.database.models import Strategy
+    from etf_backtest.database.models import Strategy as StrategyRow
+    from etf_backtest.strategies import Strategy
+
+CUSTOM = "custom"
+"""The type of a row whose class is not the package's: `implementation` names its entry point."""
 
 
-async def list_strategies(db: Database) -> list[Strategy]:
+@dataclass(frozen=True, slots=True)
+class StrategyKind:
+    """What a strategy's row says about its class."""
+
+    type: str
+    implementation: str | None
+    strategy: type[Strategy]
+
+    def checked(self, parameters: Mapping[str, object]) -> JsonObject:
+        """The parameters with every default filled in, as JSON.
+
+        Raises
+        ------
+        InvalidParametersError
+            Naming the parameter that is out of bounds, missing or unknown.
+        """
+        values: JsonObject = self.strategy.Parameters.model_validate(dict(parameters)).model_dump(
+            mode="json"
+        )
+        return values
+
+    def schema(self) -> JsonObject:
+        """The JSON schema of the parameters."""
+        schema: JsonObject = self.strategy.Parameters.model_json_schema()
+        return schema
+
+
+def strategy_kind(name: str) -> StrategyKind:
+    """What a type stands for: a registered name, or the name of somebody's entry point.
+
+    Parameters
+    ----------
+    name : str
+        As in the database or with dashes ("dual_momentum", "dual-momentum"), or the name of an
+        entry point of the group etf_backtest.strategies, which may follow "custom:".
+
+    Raises
+    ------
+    UnknownStrategyError
+        It is neither; the message lists what there is.
+    """
+    registered = name.replace("-", "_")
+    if registered in STRATEGIES:
+        return StrategyKind(registered, None, STRATEGIES[registered])
+    from etf_backtest.strategies import available_strategies
+
+    available = available_strategies()
+    entry_point = name.removeprefix(f"{CUSTOM}:")
+    if entry_point in STRATEGIES or entry_point not in available:
+        raise UnknownStrategyError(name, known=tuple(available))
+    return StrategyKind(CUSTOM, entry_point, available[entry_point])
+
+
+def kind_of(row: StrategyRow) -> StrategyKind:
+    """What a stored strategy's type and implementation stand for.
+
+    Raises
+    ------
+    UnknownStrategyError
+        Its entry point is not installed here.
+    """
+    if row.implementation is None:
+        return strategy_kind(str(row.type))
+    return strategy_kind(f"{CUSTOM}:{row.implementation}")
+
+
+def build_stored(row: StrategyRow, allocations: Mapping[str, float]) -> Strategy:
+    """The strategy of a row, for a portfolio's allocations.
+
+    Raises
+    ------
+    UnknownStrategyError, InvalidParametersError, AllocationError
+        The row or the allocations do not make one.
+    """
+    return kind_of(row).strategy.from_stored(dict(row.parameters), allocations)
+
+
+async def create_strategy(
+    db: Database,
+    *,
+    name: str,
+    kind: str,
+    parameters: Mapping[str, object] | None = None,
+    description: str | None = None,
+) -> StrategyRow:
+    """Store a strategy of the local user, with all its parameters and their JSON schema.
+
+    Parameters
+    ----------
+    kind : str
+        See `strategy_kind`.
+    parameters : mapping, optional
+        What differs from the defaults.
+    description : str, optional
+        By default the first line of the class's docstring.
+
+    Raises
+    ------
+    UnknownStrategyError, InvalidParametersError, InvalidPortfolioError
+        Saying which value is wrong and what was expected; nothing was stored.
+    NameTakenError
+        The user has a strategy of that name.
+    """
+    check_name(name)
+    if parse_uuid(name) is not None:
+        raise InvalidPortfolioError(f"the name {name!r} looks like an id", remedy="use another")
+    chosen = strategy_kind(kind)
+    values = chosen.checked(parameters or {})
+    user = await local_user(db)
+    try:
+        return await db.strategy.create(
+            data={
+                "userId": user.id,
+                "name": name,
+                "type": StrategyType(chosen.type),
+                "implementation": chosen.implementation,
+                "description": description or first_line(chosen.strategy.__doc__),
+                "parameters": to_json(values),
+                "parametersSchema": to_json(chosen.schema()),
+            }
+        )
+    except UniqueViolationError:
+        raise NameTakenError("strategy", name) from None
+
+
+def first_line(docstring: str | None) -> str | None:
+    """What a docstring says first."""
+    lines = (docstring or "").strip().splitlines()
+    return lines[0].strip() if lines else None
+
+
+def stored_schema(row: StrategyRow) -> JsonObject:
+    """The JSON schema of a row's parameters, in the order of the class where that is at hand.
+
+    A row that is older than the column has the schema of its class; JSONB keeps no order of names.
+    """
+    try:
+        current: JsonObject | None = kind_of(row).schema()
+    except EtfBacktestError:  # its entry point is not installed here
+        current = None
+    stored = row.parametersSchema
+    if stored is None:
+        return current or {}
+    schema: JsonObject = dict(stored)
+    properties, order = schema.get("properties"), (current or {}).get("properties")
+    if isinstance(properties, dict) and isinstance(order, dict):
+        rank = {name: number for number, name in enumerate(order)}
+        schema["properties"] = dict(
+            sorted(properties.items(), key=lambda item: rank.get(item[0], len(rank)))
+        )
+    return schema
+
+
+async def list_strategies(db: Database) -> list[StrategyRow]:
     """What the local user can run: the system's strategies first, then the user's, by name."""
     user = await local_user(db)
     return await db.strategy.find_many(
@@ -22,7 +190,7 @@ async def list_strategies(db: Database) -> list[Strategy]:
     )
 
 
-async def find_strategy(db: Database, name_or_id: str) -> Strategy:
+async def find_strategy(db: Database, name_or_id: str) -> StrategyRow:
     """The strategy of that name or id; the user's own goes before the system's of the same name.
 
     Raises

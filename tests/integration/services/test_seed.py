@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from etf_backtest.database.connection import connect
-from etf_backtest.database.models import to_json
+from etf_backtest.database.models import StrategyType, to_json
 from etf_backtest.database.prisma_cli import Output, seed
 from etf_backtest.settings import Settings
 from etf_backtest.strategies import STRATEGIES, build_strategy
@@ -32,7 +32,8 @@ async def run_seed(settings: Settings, repository: Path) -> str:
 async def test_seed_again_changes_nothing_and_keeps_edits(
     settings: Settings, repository: Path
 ) -> None:
-    assert "seeded 2 strategies and 15 ETFs" in await run_seed(settings, repository)
+    expected = f"seeded {len(STRATEGIES)} strategies and 15 ETFs; what was there"
+    assert expected in await run_seed(settings, repository)
     async with connect(settings) as db:
         funds = await db.etfinfo.find_many()
         assert {fund.symbol for fund in funds} == TEN | SAMPLE
@@ -41,7 +42,15 @@ async def test_seed_again_changes_nothing_and_keeps_edits(
         assert spy.expenseRatio == Decimal("0.000945")
         assert spy.inceptionDate is not None
         assert spy.inceptionDate.date() == dt.date(1993, 1, 22)
-        for strategy in await db.strategy.find_many(where={"isSystem": True}):
+        stored = await db.strategy.find_many(where={"isSystem": True})
+        assert {str(row.type): row.name for row in stored} == {
+            name: name.replace("_", "-") for name in STRATEGIES
+        }
+        for strategy in stored:
+            kind = STRATEGIES[str(strategy.type)]
+            assert strategy.parametersSchema == kind.Parameters.model_json_schema()
+            assert strategy.parameters == kind.Parameters().model_dump(mode="json")
+            assert strategy.implementation is None
             built = build_strategy(
                 str(strategy.type), dict(strategy.parameters), {"MTUM": 0.5, "USMV": 0.5}
             )
@@ -59,7 +68,38 @@ async def test_seed_again_changes_nothing_and_keeps_edits(
         momentum = await db.strategy.find_first_or_raise(where={"name": "momentum"})
         assert dict(momentum.parameters) == {"look_back": 126}
         assert await db.etfinfo.count() == 15
-        assert await db.strategy.count() == 2
+        assert await db.strategy.count() == len(STRATEGIES)
+
+
+async def test_rows_of_the_first_release_get_the_schema_and_nothing_else(
+    settings: Settings, repository: Path
+) -> None:
+    async with connect(settings) as db:
+        old = await db.strategy.create(
+            {
+                "name": "momentum",
+                "type": StrategyType.momentum,
+                "description": "as it was",
+                "parameters": to_json({"look_back": 100}),
+                "isSystem": True,
+            }
+        )
+        own = await db.user.create({"email": "ada@example.org", "passwordHash": "!"})
+        mine = await db.strategy.create(
+            {"name": "mine", "type": StrategyType.momentum, "userId": own.id}
+        )
+    said = await run_seed(settings, repository)
+    added = len(STRATEGIES) - 1
+    assert f"seeded {added} strategies and 15 ETFs; 1 strategies got the schema" in said
+    async with connect(settings) as db:
+        new = await db.strategy.find_unique_or_raise(where={"id": old.id})
+        assert new.parametersSchema == STRATEGIES["momentum"].Parameters.model_json_schema()
+        ignored = {"parametersSchema", "updatedAt"}
+        assert new.model_dump(exclude=ignored) == old.model_dump(exclude=ignored)
+        # a user's row is the user's
+        untouched = await db.strategy.find_unique_or_raise(where={"id": mine.id})
+        assert untouched.parametersSchema is None
+    assert "seeded 0 strategies and 0 ETFs; what was there" in await run_seed(settings, repository)
 
 
 @pytest.mark.parametrize("symbol", sorted(TEN | SAMPLE))
