@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
-import numpy as np
 from numpy.typing import ArrayLike
 
-from etf_backtest.errors import ReturnsError, UndefinedMetricError
-from etf_backtest.market.sessions import as_date, as_sessions, check_ascending
-from etf_backtest.metrics.benchmark import alpha, beta, information_ratio, tracking_error
-from etf_backtest.metrics.drawdown import max_drawdown
-from etf_backtest.metrics.ratios import calmar_ratio, sharpe_ratio, sortino_ratio
-from etf_backtest.metrics.returns import annualized_return, total_return, volatility, win_rate
-from etf_backtest.metrics.tail import conditional_value_at_risk, value_at_risk
-from etf_backtest.typing import DateArray, FloatArray, JsonObject
-
-METRIC_NAMES = (
-    "total_return",
-    "annualized_return",
-    "volatility",
-    "sharpe_ratio",
-    "sortino_ratio",
-    "calmar_ratio",
-    "max_drawdown",
-    "value_at_risk_95",
-    "conditional_value_at_risk_95",
-    "alpha",
-    "beta",
-    "information_ratio",
-    "tracking_error",
-    "win_rate",
-)
-"""The metrics, as attributes of Metrics and columns of the table performance_metrics."""
+from etf_backtest.errors import UndefinedMetricError
+from etf_backtest.market.sessions import as_date
+from etf_backtest.metrics.checks import RiskFree
+from etf_backtest.metrics.definitions import DEFINITIONS, METRIC_NAMES
+from etf_backtest.metrics.reasons import Reasons
+from etf_backtest.metrics.sample import Sample, evaluate
+from etf_backtest.typing import DateArray, JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,27 +22,48 @@ class Metrics:
     """Metrics of one run, fractions and ratios; None where undefined, with the reason.
 
     `start` is the session of the initial value, `end` the last; both are None where the dates are
-    not known. `sessions` counts both. `undefined` says why each metric that is None is.
+    not known. `sessions` counts both. `undefined` says why each metric that is None is. Equal ones
+    have the same hash; they can be copied and pickled, and stay frozen.
     """
 
     start: dt.date | None
     end: dt.date | None
     sessions: int
     total_return: float | None = None
-    annualized_return: float | None = None
+    cagr: float | None = None
     volatility: float | None = None
     sharpe_ratio: float | None = None
     sortino_ratio: float | None = None
     calmar_ratio: float | None = None
     max_drawdown: float | None = None
+    ulcer_index: float | None = None
+    ulcer_performance_index: float | None = None
     value_at_risk_95: float | None = None
     conditional_value_at_risk_95: float | None = None
     alpha: float | None = None
     beta: float | None = None
+    r_squared: float | None = None
+    correlation: float | None = None
     information_ratio: float | None = None
     tracking_error: float | None = None
+    up_capture: float | None = None
+    down_capture: float | None = None
+    omega_ratio: float | None = None
+    tail_ratio: float | None = None
+    skewness: float | None = None
+    kurtosis: float | None = None
     win_rate: float | None = None
-    undefined: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    money_weighted_return: float | None = None
+    turnover: float | None = None
+    undefined: Mapping[str, str] = field(default_factory=Reasons)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "undefined", Reasons(self.undefined))
+
+    @property
+    def annualized_return(self) -> float | None:
+        """Another name for `cagr`."""
+        return self.cagr
 
     def to_dict(self) -> JsonObject:
         """Window, metrics by name and `undefined`, ready for JSON."""
@@ -91,118 +90,65 @@ class Metrics:
 def summary(
     returns: ArrayLike,
     benchmark: ArrayLike | None = None,
-    risk_free: float = 0.0,
+    risk_free: RiskFree = 0.0,
     dates: DateArray | None = None,
+    *,
+    equity: ArrayLike | None = None,
+    flows: ArrayLike | None = None,
+    traded: float | None = None,
 ) -> Metrics:
     """Compute all metrics of a series of returns.
 
     Parameters
     ----------
     returns : array of shape (n,)
-        Simple session returns, fractions, without NaN, none below -1.
+        Simple session returns, time-weighted: fractions, without NaN, none below -1.
     benchmark : array of shape (n,), optional
         Returns of the benchmark on the same sessions.
-    risk_free : float
-        Annual rate, a fraction; (1 + risk_free)^(1/252) - 1 a session.
+    risk_free : float, DatedRates, mapping of dates or pandas Series
+        Annual rate, a fraction; (1 + risk_free)^(1/252) - 1 a session. Of a dated series that of
+        the last date up to the session before holds for a return; it needs `dates`.
     dates : array of shape (n + 1,), optional
         Sessions, the one of the initial value first: a window's length is counted from there.
         Without them what needs a calendar is undefined.
+    equity : array of shape (n + 1,), optional
+        Value in currency at each session, after its flow; for money_weighted_return and turnover.
+    flows : array of shape (n + 1,), optional
+        Money paid in (out: negative) at each session's close, in currency; the first is not used:
+        equity[0] is what was paid in. For money_weighted_return; zeros where there were none.
+    traded : float, optional
+        Sum of the absolute notionals of all trades, in currency; for turnover.
 
     Raises
     ------
     ReturnsError
-        No returns, NaN, a return below -1, or shapes that do not fit.
+        No returns, NaN, a return below -1, shapes that do not fit, a rate that is none.
+    PriceDataError
+        Dates that are none or do not ascend.
+    RateError
+        Dated rates that cannot be used, or begin after the first session.
     """
-    own = _checked("returns", returns)
-    other = None if benchmark is None else _checked("benchmark", benchmark, own.size)
-    days = None if dates is None else _checked_dates(dates, own.size)
-    if not risk_free > -1 or math.isinf(risk_free):
-        raise ReturnsError(f"the risk-free rate is {risk_free}, expected a fraction above -1")
+    sample = Sample(
+        returns,
+        benchmark=benchmark,
+        risk_free=risk_free,
+        dates=dates,
+        equity=equity,
+        flows=flows,
+        traded=traded,
+    )
     values: dict[str, float] = {}
     undefined: dict[str, str] = {}
-    for name, compute in _definitions(own, other, risk_free, days).items():
+    for name, definition in DEFINITIONS.items():
         try:
-            with np.errstate(over="ignore", invalid="ignore"):
-                value = compute()
+            values[name] = evaluate(definition, sample)
         except UndefinedMetricError as reason:
             undefined[name] = reason.message
-        except OverflowError:
-            undefined[name] = "it is not finite"
-        else:
-            if math.isfinite(value):
-                values[name] = value
-            else:
-                undefined[name] = "it is not finite"
+    days = sample.known_dates
     return Metrics(
         start=None if days is None else as_date(days[0]),
         end=None if days is None else as_date(days[-1]),
-        sessions=own.size + 1,
-        undefined=MappingProxyType(undefined),
+        sessions=sample.size + 1,
+        undefined=undefined,
         **values,
     )
-
-
-def _definitions(
-    returns: FloatArray, benchmark: FloatArray | None, risk_free: float, dates: DateArray | None
-) -> dict[str, Callable[[], float]]:
-    """What computes each metric."""
-
-    def dated(metric: Callable[[FloatArray, DateArray], float]) -> Callable[[], float]:
-        if dates is None:
-            return _undefined("the dates are not known")
-        return lambda: metric(returns, dates)
-
-    def against(metric: Callable[[FloatArray, FloatArray], float]) -> Callable[[], float]:
-        if benchmark is None:
-            return _undefined("there is no benchmark")
-        return lambda: metric(returns, benchmark)
-
-    return {
-        "total_return": lambda: total_return(returns),
-        "annualized_return": dated(annualized_return),
-        "volatility": lambda: volatility(returns),
-        "sharpe_ratio": lambda: sharpe_ratio(returns, risk_free),
-        "sortino_ratio": lambda: sortino_ratio(returns, risk_free),
-        "calmar_ratio": dated(calmar_ratio),
-        "max_drawdown": lambda: max_drawdown(returns),
-        "value_at_risk_95": lambda: value_at_risk(returns, 0.05),
-        "conditional_value_at_risk_95": lambda: conditional_value_at_risk(returns, 0.05),
-        "alpha": against(lambda own, other: alpha(own, other, risk_free)),
-        "beta": against(lambda own, other: beta(own, other, risk_free)),
-        "information_ratio": against(information_ratio),
-        "tracking_error": against(tracking_error),
-        "win_rate": dated(win_rate),
-    }
-
-
-def _undefined(reason: str) -> Callable[[], float]:
-    def refuse() -> float:
-        raise UndefinedMetricError(reason)
-
-    return refuse
-
-
-def _checked(name: str, values: ArrayLike, size: int | None = None) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1 or not array.size:
-        raise ReturnsError(f"{name}: expected one or more in a row, received {array.shape}")
-    if size is not None and array.size != size:
-        raise ReturnsError(f"{name}: expected {size}, one for each return, received {array.size}")
-    bad = np.flatnonzero(~(np.isfinite(array) & (array >= -1.0)))
-    if bad.size:
-        raise ReturnsError(
-            f"{name}: number {bad[0]} is {array[bad[0]]}, expected a fraction of -1 or more",
-            remedy="drop or mend it; returns are fractions, 0.01 is 1 %",
-        )
-    return array
-
-
-def _checked_dates(dates: DateArray, returns: int) -> DateArray:
-    days = as_sessions(dates)
-    if days.size != returns + 1:
-        raise ReturnsError(
-            f"dates: expected {returns + 1}, received {days.size}",
-            remedy="give the date of the initial value, then one for each return",
-        )
-    check_ascending(days)
-    return days

@@ -1,33 +1,37 @@
-"""Returns over a window, a year, a month, and how much they scatter.
+"""Returns over a window and how much they scatter.
 
-Returns are simple session returns, fractions, without NaN, of shape (n,). Dates are the n + 1
-sessions from the initial value's to the last return's. Functions raise UndefinedMetricError, whose
-message is the reason, where a metric has no finite value; none of them returns NaN.
+Here and in the modules beside this one, `returns` are simple session returns, fractions, shape
+(n,), finite and -1 or more; `dates` are the n + 1 sessions from the initial value's to the last
+return's. What is not like that is a ReturnsError (dates: PriceDataError). Where a metric has no
+finite value, its function raises UndefinedMetricError, whose message is the reason; none of them
+returns NaN.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from etf_backtest.errors import UndefinedMetricError
-from etf_backtest.typing import DateArray, FloatArray
-
-SESSIONS_PER_YEAR = 252
-"""For annualising statistics of single sessions."""
-DAYS_PER_YEAR = 365.25
-"""For counting calendar years."""
-SHORTEST_YEAR = 365
-"""Days that a window must have to be annualised: any calendar year will do."""
-NEGLIGIBLE = 1e-14
-"""A scatter of returns below this is rounding: the returns are constant."""
-
-
-def total_return(returns: FloatArray) -> float:
-    """Product of (1 + return) minus 1."""
-    return float(np.prod(1.0 + returns) - 1.0)
+from etf_backtest.metrics.sample import (
+    DAYS_PER_YEAR,
+    SESSIONS_PER_YEAR,
+    SHORTEST_YEAR,
+    Sample,
+    evaluate,
+    scatter,
+)
+from etf_backtest.typing import DateArray
 
 
-def annualized_return(returns: FloatArray, dates: DateArray) -> float:
+def total_return(returns: ArrayLike) -> float:
+    """Product of (1 + return) minus 1; -1 after a session that lost everything."""
+    return evaluate(total_return_of, Sample(returns))
+
+
+def cagr(returns: ArrayLike, dates: DateArray) -> float:
     """Compound annual growth rate: (1 + total return)^(365.25 / days) - 1.
 
     Raises
@@ -35,38 +39,46 @@ def annualized_return(returns: FloatArray, dates: DateArray) -> float:
     UndefinedMetricError
         The window is shorter than a year of 365 days.
     """
-    days = int((dates[-1] - dates[0]) / np.timedelta64(1, "D"))
-    if days < SHORTEST_YEAR:
-        raise UndefinedMetricError(f"the window has {days} days, less than a year")
-    return float((1.0 + total_return(returns)) ** (DAYS_PER_YEAR / days) - 1.0)
+    return evaluate(cagr_of, Sample(returns, dates=dates))
 
 
-def scatter(values: FloatArray) -> float:
-    """Standard deviation of a sample (ddof = 1), one session.
+annualized_return = cagr
+"""Another name for `cagr`."""
+
+
+def volatility(returns: ArrayLike) -> float:
+    """Standard deviation of returns (ddof = 1), annualised by sqrt(252).
 
     Raises
     ------
     UndefinedMetricError
-        Fewer than two returns.
+        There is one return only.
     """
-    if values.size < 2:
-        raise UndefinedMetricError("one return has no standard deviation")
-    return float(np.std(values, ddof=1))
+    return evaluate(volatility_of, Sample(returns))
 
 
-def volatility(returns: FloatArray) -> float:
-    """Standard deviation of returns (ddof = 1), annualised by sqrt(252)."""
-    return float(scatter(returns) * np.sqrt(SESSIONS_PER_YEAR))
+def win_rate(returns: ArrayLike, dates: DateArray) -> float:
+    """Fraction of calendar months whose return is above 0, the first and last as far as they go."""
+    return evaluate(win_rate_of, Sample(returns, dates=dates))
 
 
-def monthly_returns(returns: FloatArray, dates: DateArray) -> FloatArray:
-    """Return of each calendar month that has a return, first and last months as far as they go."""
-    months = dates[1:].astype("datetime64[M]")
-    starts = np.flatnonzero(np.concatenate(([True], months[1:] != months[:-1])))
-    growth: FloatArray = np.multiply.reduceat(1.0 + returns, starts)
-    return growth - 1.0
+def total_return_of(sample: Sample) -> float:
+    """`total_return` of a sample."""
+    return float(sample.values[-1]) - 1.0
 
 
-def win_rate(returns: FloatArray, dates: DateArray) -> float:
-    """Fraction of calendar months whose return is above 0."""
-    return float(np.mean(monthly_returns(returns, dates) > 0.0))
+def cagr_of(sample: Sample) -> float:
+    """`cagr` of a sample."""
+    if sample.days < SHORTEST_YEAR:
+        raise UndefinedMetricError(f"the window has {sample.days} days, less than a year")
+    return math.pow(float(sample.values[-1]), DAYS_PER_YEAR / sample.days) - 1.0
+
+
+def volatility_of(sample: Sample) -> float:
+    """`volatility` of a sample."""
+    return scatter(sample.returns) * math.sqrt(SESSIONS_PER_YEAR)
+
+
+def win_rate_of(sample: Sample) -> float:
+    """`win_rate` of a sample."""
+    return float(np.mean(sample.months > 0.0))

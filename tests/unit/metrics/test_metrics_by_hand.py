@@ -54,12 +54,12 @@ def test_the_initial_value_is_a_peak() -> None:
     assert metrics.max_drawdown(np.array([0.3, 0.1])) == 0.0
 
 
-def test_annualized_return_counts_calendar_days_from_the_initial_value() -> None:
+def test_cagr_counts_calendar_days_from_the_initial_value() -> None:
     # 2020-01-01 to 2022-01-01 is 731 days
     dates = np.array(["2020-01-01", "2021-06-01", "2022-01-01"], dtype="datetime64[D]")
     returns = np.array([0.1, 0.1])
     expected = 1.21 ** (365.25 / 731) - 1
-    assert metrics.annualized_return(returns, dates) == pytest.approx(expected, rel=1e-12)
+    assert metrics.cagr(returns, dates) == pytest.approx(expected, rel=1e-12)
     # no drawdown: no calmar ratio
     with pytest.raises(UndefinedMetricError, match="no drawdown"):
         metrics.calmar_ratio(returns, dates)
@@ -75,8 +75,59 @@ def test_a_year_is_any_calendar_year(end: str, defined: bool) -> None:
     # from the last day of 2020 to that of 2021: 365 days
     dates = np.array(["2020-12-31", end], dtype="datetime64[D]")
     summary = metrics.summary([0.1], dates=dates)
-    assert (summary.annualized_return is not None) is defined
-    assert ("annualized_return" in summary.undefined) is not defined
+    assert (summary.cagr is not None) is defined
+    assert ("cagr" in summary.undefined) is not defined
+
+
+def test_ulcer_index_counts_the_initial_value() -> None:
+    # drawdowns 0 (initial), 0, -0.1, -0.01, 87.12/110-1 = -0.208
+    expected = math.sqrt((0.1**2 + 0.01**2 + 0.208**2) / 5)
+    assert metrics.ulcer_index(RETURNS) == pytest.approx(expected, rel=1e-12)
+
+
+def test_ulcer_performance_index() -> None:
+    # +50 %, -20 %: CAGR of 1.2 over 731 days; drawdowns 0, 0, -0.2
+    dates = np.array(["2020-01-01", "2021-06-01", "2022-01-01"], dtype="datetime64[D]")
+    growth = 1.2 ** (365.25 / 731) - 1
+    expected = (growth - 0.03) / math.sqrt(0.2**2 / 3)
+    value = metrics.ulcer_performance_index(np.array([0.5, -0.2]), dates, 0.03)
+    assert value == pytest.approx(expected, rel=1e-12)
+
+
+def test_omega_ratio() -> None:
+    # gains 0.1 + 0.1, losses 0.1 + 0.2
+    assert metrics.omega_ratio(RETURNS) == pytest.approx(2 / 3, rel=1e-12)
+
+
+def test_tail_ratio() -> None:
+    # of 21 evenly spaced returns the 2nd and the 20th: -0.09 and 0.09; shifted: -0.08 and 0.1
+    even = np.arange(21) / 100 - 0.1
+    assert metrics.tail_ratio(even) == pytest.approx(1.0, rel=1e-12)
+    assert metrics.tail_ratio(even + 0.01) == pytest.approx(0.1 / 0.08, rel=1e-12)
+
+
+def test_skewness_and_kurtosis() -> None:
+    # 0, 0, 0, 4 %: deviations -1, -1, -1, 3; squares sum to 12, cubes to 24, fourths to 84
+    returns = np.array([0.0, 0.0, 0.0, 0.04])
+    # G1 = n sqrt(n - 1) / (n - 2) * cubes / squares^1.5
+    assert metrics.skewness(returns) == pytest.approx(
+        4 * math.sqrt(3) / 2 * 24 / 12**1.5, rel=1e-12
+    )
+    # G2 = (n - 1) / ((n - 2)(n - 3)) * (n (n + 1) fourths / squares^2 - 3 (n - 1))
+    assert metrics.kurtosis(returns) == pytest.approx(3 / 2 * (4 * 5 * 84 / 144 - 9), rel=1e-12)
+
+
+def test_capture() -> None:
+    # months of the benchmark: +10 %, -10 %, +20 %, -20 %; of the fund: +5 %, +1 %, +40 %, -30 %
+    dates = np.array(
+        ["2024-01-31", "2024-02-29", "2024-03-29", "2024-04-30", "2024-05-31"],
+        dtype="datetime64[D]",
+    )
+    benchmark, fund = np.array([0.1, -0.1, 0.2, -0.2]), np.array([0.05, 0.01, 0.4, -0.3])
+    up = (math.sqrt(1.05 * 1.4) - 1) / (math.sqrt(1.1 * 1.2) - 1)
+    down = (math.sqrt(1.01 * 0.7) - 1) / (math.sqrt(0.9 * 0.8) - 1)
+    assert metrics.up_capture(fund, benchmark, dates) == pytest.approx(up, rel=1e-12)
+    assert metrics.down_capture(fund, benchmark, dates) == pytest.approx(down, rel=1e-12)
 
 
 def test_value_at_risk_interpolates() -> None:
@@ -123,6 +174,15 @@ def test_beta_and_alpha() -> None:
     assert over == pytest.approx(252 * (0.01 + rate), rel=1e-10)
 
 
+def test_r_squared_and_correlation() -> None:
+    # deviations of r: 1, 0, -1 %; of b: 0, 1, -1 %: products sum to 1, squares to 2 and 2
+    returns, benchmark = np.array([0.02, 0.01, 0.0]), np.array([0.01, 0.02, 0.0])
+    assert metrics.correlation(returns, benchmark) == pytest.approx(0.5, rel=1e-12)
+    assert metrics.r_squared(returns, benchmark) == pytest.approx(0.25, rel=1e-12)
+    assert metrics.correlation(returns, -benchmark) == pytest.approx(-0.5, rel=1e-12)
+    assert metrics.r_squared(returns, -benchmark) == pytest.approx(0.25, rel=1e-12)
+
+
 def test_tracking_error_and_information_ratio() -> None:
     # active returns 0.01, 0.03: mean 0.02, standard deviation sqrt(0.0002)
     returns, benchmark = np.array([0.02, 0.01]), np.array([0.01, -0.02])
@@ -143,8 +203,11 @@ def test_summary_has_its_window() -> None:
     assert summary.value_at_risk_95 == metrics.value_at_risk(RETURNS)
     assert summary.conditional_value_at_risk_95 == -0.2
     assert summary.undefined == {
-        "annualized_return": "the window has 31 days, less than a year",
+        "cagr": "the window has 31 days, less than a year",
         "calmar_ratio": "the window has 31 days, less than a year",
+        "ulcer_performance_index": "the window has 31 days, less than a year",
+        "money_weighted_return": "the value in currency is not known",
+        "turnover": "the value in currency is not known",
     }
 
 
@@ -165,6 +228,18 @@ def test_summary_has_its_window() -> None:
         ([0.1, 0.2], {"dates": DATES[:2]}, "dates: expected 3, received 2"),
         ([0.1, 0.2], {"risk_free": -1.0}, "risk-free rate is -1.0"),
         ([0.1, 0.2], {"risk_free": math.nan}, "risk-free rate is nan"),
+        ([0.1, 0.2], {"risk_free": math.inf}, "risk-free rate is inf"),
+        ([0.1, 0.2], {"risk_free": "2 %"}, "risk-free rate is str, expected a number or a series"),
+        ([0.1, 0.2], {"risk_free": {"2020-01-01": 0.1}}, "dated series, but .* no dates"),
+        ("ten", {}, "returns: expected numbers"),
+        ([0.1, 1j], {}, "returns: expected numbers, received the type complex128"),
+        ([0.1, None], {}, "returns: number 1 is nan"),
+        ([0.1], {"equity": [1.0]}, r"equity: expected 2, one for each session, received \(1,\)"),
+        ([0.1], {"equity": [0.0, 1.0]}, "equity: it begins with 0.0, expected more than 0"),
+        ([0.1], {"equity": [1.0, math.inf]}, "equity: number 1 is inf"),
+        ([0.1], {"flows": [0.0, math.nan]}, "flows: number 1 is nan"),
+        ([0.1], {"traded": -1.0}, "traded: expected an amount of 0 or more, received -1.0"),
+        ([0.1], {"traded": math.nan}, "traded: expected an amount of 0 or more, received nan"),
     ],
 )
 def test_what_cannot_be_measured(
