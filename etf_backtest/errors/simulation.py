@@ -138,3 +138,26 @@ class LookAheadError(EtfBacktestError):
         self.date = date
         self.symbol = symbol
         self.weights = weights
+
+
+class OptimizationError(EtfBacktestError):
+    """An optimiser finds no weights."""
+
+    def __init__(self, strategy: str, *, reason: str) -> None:
+        super().__init__(
+            f"{strategy} finds no weights: {' '.join(reason.split())}",
+            remedy="a longer look_back, or fewer symbols that move alike, may help",
+        )
+        self.reason = reason
+
+
+class CostsError(EtfBacktestError):
+    """Orders would cost more than the portfolio is worth."""
+
+    def __init__(self, *, date: dt.date, money: float) -> None:
+        super().__init__(
+            f"on {date} the orders would cost more than the {money:,.2f} that there are",
+            remedy="lower the costs of an order, start with more, or rebalance less often",
+        )
+        self.date = date
+        self.money = money

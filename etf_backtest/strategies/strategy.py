@@ -47,6 +47,16 @@ class Strategy(ABC):
     """Sessions it looks at, the decision's included, so 1 is that session alone. It is not asked
     before it can have that many, and is given exactly that many. None is all there are."""
 
+    def __init_subclass__(cls, **options: object) -> None:
+        """Do without shortcuts that were written for other weights than a subclass decides on."""
+        super().__init_subclass__(**options)
+        own = cls.__dict__
+        if "target_weights" in own and "targets" not in own:
+            cls.targets = Strategy.targets  # type: ignore[method-assign]  # inherited anew
+        if {"target_weights", "targets"} & set(own) and "targets_of_many" not in own:
+            shortcut = Strategy.__dict__["targets_of_many"]
+            cls.targets_of_many = shortcut  # type: ignore[method-assign]  # inherited anew
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(self.symbols)})"
 

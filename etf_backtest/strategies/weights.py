@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -31,10 +30,12 @@ def check_allocations(allocations: Mapping[str, float]) -> dict[str, float]:
     """
     if not allocations:
         raise AllocationError("there are no allocations")
+    weights = {}
     for symbol, weight in allocations.items():
-        if not isinstance(weight, numbers.Real):
-            raise AllocationError(f"the weight of {symbol} is {weight!r}", symbol=symbol)
-    weights = {symbol: float(weight) for symbol, weight in allocations.items()}
+        try:
+            weights[symbol] = float(weight)
+        except (TypeError, ValueError):
+            raise AllocationError(f"the weight of {symbol} is {weight!r}", symbol=symbol) from None
     check_weights(np.array(list(weights.values())), tuple(weights), max_leverage=math.inf)
     total = math.fsum(weights.values())
     if total > MOST_EXPOSURE:

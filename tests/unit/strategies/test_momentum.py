@@ -53,7 +53,13 @@ def test_what_it_is_by_default() -> None:
     assert strategy.to_dict() == {
         "name": "momentum",
         "symbols": ["A", "B"],
-        "parameters": {"look_back": 252, "skip": 21, "top_n": 1, "rebalance": "monthly"},
+        "parameters": {
+            "look_back": 252,
+            "skip": 21,
+            "top_n": 1,
+            "minimum_return": None,
+            "rebalance": "monthly",
+        },
     }
     assert repr(strategy) == "Momentum(A, B)"
 

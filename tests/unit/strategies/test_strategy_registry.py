@@ -33,7 +33,7 @@ def test_build_momentum_takes_symbols_and_parameters() -> None:
     strategy = build_strategy("momentum", stored, {"A": 0.6, "B": 0.4})
     assert isinstance(strategy, Momentum)
     assert strategy.symbols == ("A", "B")
-    assert strategy.parameters.model_dump() == {**stored, "skip": 21}
+    assert strategy.parameters.model_dump() == {**stored, "skip": 21, "minimum_return": None}
 
 
 def test_what_a_strategy_says_of_itself_builds_it_again() -> None:
@@ -60,4 +60,6 @@ def test_parameters_have_a_json_schema_with_bounds(name: str) -> None:
     for field in schema.get("properties", {}).values():
         assert "default" in field
         assert "description" in field
-        assert {"minimum", "maximum"} <= set(field) or "enum" in field
+        value = next((kind for kind in field.get("anyOf", ()) if kind["type"] != "null"), field)
+        bounds = {"number": "minimum", "integer": "minimum", "string": "minLength"}[value["type"]]
+        assert {bounds, bounds.replace("min", "max")} <= set(value) or "enum" in value
