@@ -21,6 +21,7 @@ from etf_backtest.errors.postgres import (
 from etf_backtest.errors.prices import (
     ContradictoryPricesError,
     MissingPricesError,
+    NoClosesError,
     NoPricesError,
     PriceDataError,
     PriceFileError,
@@ -47,6 +48,7 @@ from etf_backtest.errors.records import (
 )
 from etf_backtest.errors.simulation import (
     AllocationError,
+    CostsError,
     InvalidParametersError,
     ReturnsError,
     SimulationError,
@@ -67,6 +69,7 @@ __all__ = [
     "BacktestFailedError",
     "ClusterVersionError",
     "ContradictoryPricesError",
+    "CostsError",
     "DatabaseConnectionError",
     "DatabaseMissingError",
     "DatabaseUrlError",
@@ -78,6 +81,7 @@ __all__ = [
     "MigrationNameError",
     "MissingPricesError",
     "NameTakenError",
+    "NoClosesError",
     "NoPricesError",
     "NodeMissingError",
     "NotConfirmedError",

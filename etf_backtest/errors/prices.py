@@ -155,3 +155,18 @@ class WindowError(EtfBacktestError):
 
 class RateError(EtfBacktestError, ValueError):
     """A rate, or a series of them, that cannot be used."""
+
+
+class NoClosesError(EtfBacktestError):
+    """Dividends shall be kept as cash, but of a symbol only total-return prices are known."""
+
+    exit_code = 2
+
+    def __init__(self, symbol: str) -> None:
+        super().__init__(
+            f"{symbol} has total-return prices only, in which dividends are reinvested already: "
+            "they cannot be kept as cash",
+            remedy="give closes, dividends and splits (PricePanel.from_bars), "
+            "or reinvest the dividends",
+        )
+        self.symbol = symbol

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Self, TypeAlias
 
@@ -67,9 +67,8 @@ class DatedRates:
 
         Sorted by date; two rates for one date are refused.
         """
-        pairs = sorted(
-            (as_date(as_session(date)), float(rate)) for date, rate in dict(series).items()
-        )
+        rates: Iterable[tuple[DateLike, float]] = series.items()  # type: ignore[assignment]
+        pairs = sorted((as_date(as_session(date)), float(rate)) for date, rate in rates)
         return cls(tuple(date for date, _ in pairs), tuple(rate for _, rate in pairs))
 
     def to_dict(self) -> dict[str, float]:
@@ -129,7 +128,7 @@ def as_rate(value: object) -> object:
         if not (math.isfinite(value) and LOWEST < value <= HIGHEST):
             raise ValueError("expected a fraction a year above -1 and at most 1 (0.02 is 2 %)")
         return float(value)
-    if isinstance(value, Mapping) or hasattr(value, "items"):
+    if hasattr(value, "items"):
         return DatedRates.of(value)
     raise ValueError("expected a number, or a mapping of dates to annual rates")
 

@@ -7,14 +7,23 @@ from collections.abc import Iterator
 import numpy as np
 
 from etf_backtest.market import LONGEST_CLOSURE, PriceBasis, PricePanel
+from etf_backtest.market.sessions import as_date
+from etf_backtest.simulation.kernel import Book
+from etf_backtest.simulation.planning import Planned
 from etf_backtest.simulation.rules import Rules
-from etf_backtest.strategies import Rebalance, Strategy
+from etf_backtest.strategies import Strategy
 
 
 def notes_on(
-    panel: PricePanel, strategy: Strategy, *, rebalance: Rebalance, lag: int, rules: Rules
+    panel: PricePanel,
+    strategy: Strategy,
+    *,
+    planned: Planned,
+    rules: Rules,
+    book: Book,
 ) -> Iterator[str]:
-    """Yield the warnings that follow from prices, strategy and rules, before anything is run."""
+    """Yield the warnings that follow from prices, strategy and rules, the worst first."""
+    yield from _ruin(panel, book)
     adjusted = [
         symbol
         for symbol, basis in zip(panel.symbols, panel.basis, strict=True)
@@ -26,16 +35,48 @@ def notes_on(
             "their ratios, not computed from closes, dividends and splits"
         )
     yield from _holes(panel)
-    if strategy.looks_at_prices and lag == 0:
+    if strategy.looks_at_prices and planned.lag == 0:
         yield (
             f"{strategy.name} looks at prices and was run with lag 0: it buys at the very close "
             "that it decides on, which nobody can do"
         )
-    if strategy.rebalance == "never" and rebalance != "never":
+    if strategy.rebalance == "never" and str(planned.rebalancing) not in ("never", "cashflow"):
         yield (
             f"{strategy.name} does not rebalance by itself; the rules take it back to its weights "
-            f"({rules.rebalance})"
+            f"({planned.rebalancing})"
         )
+    yield from _units(panel, strategy, rules)
+
+
+def _ruin(panel: PricePanel, book: Book) -> Iterator[str]:
+    if book.ruin is None:
+        return
+    date, equity = as_date(panel.dates[book.equity.size - 1]), float(book.equity[-1])
+    if book.ruin == "borrowing":
+        yield (
+            f"the run ends on {date}: the value fell to {equity:,.2f}, the borrowed money could "
+            "not be paid back; that session counts as a loss of everything"
+        )
+    else:
+        yield (
+            f"the run ends on {date}: the money ran out; the withdrawal of that day was paid as "
+            f"far as it went, {-book.flows[-1]:,.2f}"
+        )
+
+
+def _units(panel: PricePanel, strategy: Strategy, rules: Rules) -> Iterator[str]:
+    """Rules for shares, where shares are not known."""
+    known = set() if panel.quotes is None else set(np.flatnonzero(panel.quotes.known))
+    unknown = [symbol for symbol in strategy.symbols if panel.symbols.index(symbol) not in known]
+    if unknown and (rules.lot_size is not None or rules.costs.commission_per_share):
+        what = "lots" if rules.lot_size is not None else "commissions per share"
+        yield (
+            f"{', '.join(unknown)}: closes are not known, so {what} count units of the "
+            "total-return prices, not shares"
+        )
+    if rules.expense_ratios:
+        fees = ", ".join(f"{name} {fee:.4%}" for name, fee in rules.expense_ratios.items())
+        yield f"expense ratios a year were taken out of the prices: {fees}"
 
 
 def _holes(panel: PricePanel) -> Iterator[str]:

@@ -67,9 +67,11 @@ class Rebalancing(ValidatedModel):
             yield f"offset: {self.period} has no end of a period to count from"
 
     def __str__(self) -> str:
-        parts = [] if self.period == "never" and (self.bands or self.cashflow) else [self.period]
+        parts: list[str] = (
+            [] if self.period == "never" and (self.bands or self.cashflow) else [self.period]
+        )
         if self.offset:
-            parts[0] += f" + {self.offset} sessions"
+            parts = [f"{self.period} + {self.offset} sessions"]
         if self.bands is not None:
             limits = self.bands.model_dump(exclude_none=True)
             parts.append(f"bands({', '.join(f'{key}={limits[key]:g}' for key in limits)})")

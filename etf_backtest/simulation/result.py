@@ -5,23 +5,30 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from etf_backtest.market import PriceBasis, PricePanel
-from etf_backtest.metrics import Metrics
-from etf_backtest.simulation.kernel import Holdings
+from etf_backtest.market.rates import DatedRates
+from etf_backtest.market.sessions import as_date
+from etf_backtest.metrics import Metrics, summary
+from etf_backtest.simulation.accounting import ChangeOfValue, change_of_value
+from etf_backtest.simulation.fingerprint import fingerprint_of, versions
+from etf_backtest.simulation.kernel import Book
+from etf_backtest.simulation.preparation import Prepared
+from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.simulation.rules import Rules
-from etf_backtest.strategies import Rebalance
-from etf_backtest.typing import FloatArray, JsonObject
+from etf_backtest.simulation.units import Units
+from etf_backtest.typing import FloatArray, IndexArray, JsonObject
 
 if TYPE_CHECKING:
     import pandas as pd
 
 CONVENTIONS_VERSION = 1
 """Raised when any definition in docs/conventions.md changes."""
-RESULT_SCHEMA = 1
+RESULT_SCHEMA = 2
 """Raised when the shape of `SimulationResult.to_dict()` changes."""
 
 
@@ -42,52 +49,53 @@ class Window:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SimulationResult:
     """A run: its curves as pandas objects, indexed by session, its metrics and its warnings.
 
-    A share is one unit of a symbol's total-return prices: dividends are bought at their ex-date's
-    close and stay inside it. Where the first price of a symbol is its close, a unit began as one
-    real share; else only shares * price, money, compares with a broker's account.
+    Shares are real ones where closes are known; else a share is one unit of the symbol's
+    total-return prices, and only shares * price, money, compares with a broker's account.
+
+    On the first session equity and cash are before the costs of that day's orders; later ones are
+    after the day's flows and costs. Where money ran out, the curves end on that day (`ruin_date`).
 
     Attributes
     ----------
     panel : PricePanel
-        Complete prices of the traded symbols in the window.
-    book : Holdings
-        The same curves as arrays.
+        Complete prices of the traded symbols on the sessions of the curves.
+    book : Book
+        The curves as arrays, in units (see `units`).
+    units : Units
     benchmark : str or None
     benchmark_values : ndarray of shape (T,), or None
+        The initial capital held in the benchmark all the time.
+    prepared : Prepared
+        The inputs: the window as asked for, and the history.
     strategy : dict
         Name, symbols, parameters, as `Strategy.to_dict` gives them.
     rules : Rules
         As given.
     rebalance, lag
         As run: the rules', or the strategy's own.
-    risk_free : float
+    risk_free : float or DatedRates
         Annual, a fraction.
-    basis : mapping of str to PriceBasis
-        What the prices are made of, the benchmark's too.
-    window : Window
-    metrics : Metrics
-    warnings : tuple of str
-        What has to be known to read the numbers rightly.
+    notes : tuple of str
+        What has to be known about inputs, strategy and rules.
     conventions_version : int
     """
 
     panel: PricePanel
-    book: Holdings
+    book: Book
+    units: Units
     benchmark: str | None
     benchmark_values: FloatArray | None
+    prepared: Prepared
     strategy: JsonObject
     rules: Rules
-    rebalance: Rebalance
+    rebalance: Rebalancing
     lag: int
-    risk_free: float
-    basis: Mapping[str, PriceBasis]
-    window: Window
-    metrics: Metrics
-    warnings: tuple[str, ...]
+    risk_free: float | DatedRates
+    notes: tuple[str, ...]
     conventions_version: int = CONVENTIONS_VERSION
 
     def __repr__(self) -> str:
@@ -96,43 +104,123 @@ class SimulationResult:
             f"{self.window.end}, {self.book.equity[0]:,.2f} -> {self.book.equity[-1]:,.2f})"
         )
 
+    # -- numbers ---------------------------------------------------------------------------------
+
+    @property
+    def window(self) -> Window:
+        """The sessions of the curves."""
+        dates = self.panel.dates
+        return Window(as_date(dates[0]), as_date(dates[-1]), dates.size)
+
+    @property
+    def ruin_date(self) -> dt.date | None:
+        """The session on which the money ran out and the run ended; None where it did not."""
+        return None if self.book.ruin is None else as_date(self.panel.dates[-1])
+
+    @property
+    def returns(self) -> FloatArray:
+        """Time-weighted session returns, shape (T - 1,): the day's flow, at its close, taken out.
+
+        At least -1: a debt that is left at the end is not a loss of more than everything.
+        """
+        equity, flows = self.book.equity, self.book.flows
+        returns: FloatArray = (equity[1:] - flows[1:]) / equity[:-1] - 1.0
+        return np.maximum(returns, -1.0)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """All metrics, with the reasons of those that are undefined."""
+        against = self.benchmark_values
+        return summary(
+            self.returns,
+            None if against is None else against[1:] / against[:-1] - 1.0,
+            self.risk_free,
+            self.panel.dates,
+            equity=self.book.equity,
+            flows=self.book.flows,
+            traded=float(np.abs(self._notionals()).sum()),
+        )
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What has to be known to read the numbers rightly."""
+        return (*self.notes, *self.metrics.notes())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that the result follows from: prices, strategy, rules, conventions.
+
+        Equal for equal inputs in every process and on every machine; another one for any other.
+        """
+        return fingerprint_of(
+            {
+                "conventions_version": self.conventions_version,
+                "prices": self.price_fingerprints,
+                "window": self._asked_window(),
+                "strategy": self.strategy,
+                "rules": self.rules.to_dict(),
+                "lag": self.lag,
+                "rebalance": self.rebalance.model_dump(mode="json"),
+                "benchmark": self.benchmark,
+                "risk_free": self._risk_free_json(),
+            }
+        )
+
+    @cached_property
+    def price_fingerprints(self) -> Mapping[str, str]:
+        """SHA-256 of each symbol's prices, those before the window that were looked at included."""
+        found = self.prepared.history.fingerprints()
+        if self.benchmark is not None and self.benchmark not in found:
+            found |= self.prepared.window.select((self.benchmark,)).fingerprints()
+        return found
+
+    # -- curves ----------------------------------------------------------------------------------
+
     @property
     def equity(self) -> pd.Series[float]:
-        """Value at each session's close, after its trades."""
+        """Value at each session's close, after its flows and trades."""
         return self._series("equity", self.book.equity)
 
     @property
     def cash(self) -> pd.Series[float]:
-        """Cash at each session's close, after its trades."""
+        """Cash at each session's close, after its flows and trades; below 0 is borrowed."""
         return self._series("cash", self.book.cash)
 
     @property
     def shares(self) -> pd.DataFrame:
-        """Units of each symbol after each session's trades."""
-        return self._frame(self.book.shares)
+        """Shares of each symbol after each session's trades."""
+        return self._frame(self._shares())
 
     @property
     def weights(self) -> pd.DataFrame:
-        """Fractions of the value in each symbol after each session's trades; the rest is cash."""
+        """Fractions of the value in each symbol after each session's trades; the rest is cash.
+
+        NaN where there is no value any more.
+        """
         return self._frame(self._weights())
 
     @property
+    def flows(self) -> pd.Series[float]:
+        """Money that came in (above 0) or went out at each session's close."""
+        return self._series("flows", self.book.flows)
+
+    @property
+    def costs(self) -> pd.Series[float]:
+        """Commissions and slippage paid at each session's close."""
+        return self._series("costs", self.book.costs)
+
+    @property
     def trades(self) -> pd.DataFrame:
-        """One row a trade: date, symbol, shares (sales negative), price, notional."""
+        """One row a trade: date, symbol, shares (sales negative), price, notional, costs.
+
+        `price` is the close of a share and `notional` is shares * price; slippage is money, too.
+        """
         import pandas as pd  # late: importing it costs more than a run
 
-        fills, columns = self._trade_cells()
-        rows = self.book.fills[fills]
-        shares, price = self.book.traded[fills, columns], self.panel.prices[rows, columns]
-        return pd.DataFrame(
-            {
-                "date": pd.DatetimeIndex(self.panel.dates[rows].astype("datetime64[ns]")),
-                "symbol": [self.panel.symbols[column] for column in columns],
-                "shares": shares,
-                "price": price,
-                "notional": shares * price,
-            }
-        )
+        rows, columns, values = self._trade_columns()
+        dates = self.panel.dates[rows].astype("datetime64[ns]")
+        symbols = [self.panel.symbols[column] for column in columns.tolist()]
+        return pd.DataFrame({"date": pd.DatetimeIndex(dates), "symbol": symbols, **values})
 
     @property
     def benchmark_equity(self) -> pd.Series[float] | None:
@@ -141,27 +229,49 @@ class SimulationResult:
             return None
         return self._series("benchmark_equity", self.benchmark_values)
 
+    @cached_property
+    def change_of_value(self) -> ChangeOfValue:
+        """What the value changed by on each session, and why: the parts sum to the change."""
+        return change_of_value(self.panel, self.book, self.units)
+
+    @property
+    def accounting(self) -> pd.DataFrame:
+        """`change_of_value` as a frame: price change, dividends, interest, flows, costs, change."""
+        import pandas as pd  # late: importing it costs more than a run
+
+        return pd.DataFrame(self.change_of_value.columns(), index=self._index()[1:])
+
+    # -- as data ---------------------------------------------------------------------------------
+
     def to_dict(self) -> JsonObject:
         """Everything but the share counts, which follow from the trades, ready for JSON.
 
         Numbers have full precision and are finite; dates are ISO 8601; curves are lists, one value
-        for each of `dates`.
+        for each of `dates`; flows and costs list the sessions that have some.
         """
-        fills, columns = self._trade_cells()
         dates = np.datetime_as_string(self.panel.dates, unit="D").tolist()
-        weights = self._weights()
+        weights = np.nan_to_num(self._weights(), nan=0.0)
         against = self.benchmark_values
+        asked = self.prepared.window
         return {
             "schema": RESULT_SCHEMA,
             "conventions_version": self.conventions_version,
+            "versions": versions(),
+            "fingerprint": self.fingerprint,
+            "fingerprints": {"prices": dict(self.price_fingerprints)},
             "window": self.window.to_dict(),
+            "asked_window": self._asked_window(),
+            "ruin": None if self.book.ruin is None else {"date": dates[-1], "by": self.book.ruin},
             "strategy": self.strategy,
             "rules": self.rules.to_dict(),
-            "rebalance": self.rebalance,
+            "rebalance": self.rebalance.model_dump(mode="json"),
             "lag": self.lag,
             "benchmark": self.benchmark,
-            "risk_free": self.risk_free,
-            "basis": {symbol: basis.value for symbol, basis in self.basis.items()},
+            "risk_free": self._risk_free_json(),
+            "basis": {
+                symbol: PriceBasis(basis).value
+                for symbol, basis in zip(asked.symbols, asked.basis, strict=True)
+            },
             "metrics": self.metrics.to_dict(),
             "warnings": list(self.warnings),
             "dates": dates,
@@ -172,29 +282,65 @@ class SimulationResult:
                 symbol: weights[:, column].tolist()
                 for column, symbol in enumerate(self.panel.symbols)
             },
-            "trades": [
-                self._trade(dates, int(fill), int(column))
-                for fill, column in zip(fills, columns, strict=True)
-            ],
+            "flows": _on_dates(dates, self.book.flows),
+            "costs": _on_dates(dates, self.book.costs),
+            "trades": self._trades_as_data(dates),
         }
 
-    def _trade(self, dates: list[str], fill: int, column: int) -> JsonObject:
-        row = int(self.book.fills[fill])
-        shares, price = float(self.book.traded[fill, column]), float(self.panel.prices[row, column])
-        return {
-            "date": dates[row],
-            "symbol": self.panel.symbols[column],
+    def _trades_as_data(self, dates: list[str]) -> list[JsonObject]:
+        rows, columns, values = self._trade_columns()
+        trades = zip(*(column.tolist() for column in values.values()), strict=True)
+        return [
+            {
+                "date": dates[row],
+                "symbol": self.panel.symbols[column],
+                **dict(zip(values, trade, strict=True)),
+            }
+            for row, column, trade in zip(rows.tolist(), columns.tolist(), trades, strict=True)
+        ]
+
+    def _asked_window(self) -> JsonObject:
+        dates = self.prepared.window.dates
+        return Window(as_date(dates[0]), as_date(dates[-1]), dates.size).to_dict()
+
+    def _risk_free_json(self) -> float | dict[str, float]:
+        rate = self.risk_free
+        return rate.to_dict() if isinstance(rate, DatedRates) else rate
+
+    # -- arrays ----------------------------------------------------------------------------------
+
+    def _notionals(self) -> FloatArray:
+        notionals: FloatArray = self.book.traded * self.units.prices[self.book.fills]
+        return notionals
+
+    def _trade_columns(self) -> tuple[IndexArray, IndexArray, dict[str, FloatArray]]:
+        """Row, symbol and numbers of each trade, by date and then in the order of the symbols."""
+        book = self.book
+        fills, columns = np.nonzero(book.traded)
+        rows = book.fills[fills]
+        ratio = 1.0 if self.units.shares is None else self.units.shares[rows, columns]
+        shares = book.traded[fills, columns] * ratio
+        price = self.units.prices[rows, columns] / ratio
+        values = {
             "shares": shares,
             "price": price,
             "notional": shares * price,
+            "commission": book.commission[fills, columns],
+            "slippage": book.slippage[fills, columns],
         }
+        return rows, columns, values
 
-    def _trade_cells(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.intp]], ...]:
-        """Fill and column of each trade, by date and then in the order of the symbols."""
-        return tuple(np.nonzero(self.book.traded))
+    def _shares(self) -> FloatArray:
+        units = self.book.units
+        if self.units.shares is None:
+            return units
+        shares: FloatArray = units * self.units.shares[: len(units)]
+        return shares
 
     def _weights(self) -> FloatArray:
-        weights: FloatArray = self.book.shares * self.panel.prices / self.book.equity[:, np.newaxis]
+        with np.errstate(divide="ignore", invalid="ignore"):  # nothing is left after a ruin
+            notionals = self.book.units * self.units.prices[: len(self.book.units)]
+            weights: FloatArray = notionals / self.book.equity[:, np.newaxis]
         return weights
 
     def _index(self) -> pd.DatetimeIndex:
@@ -211,3 +357,8 @@ class SimulationResult:
         import pandas as pd  # late: importing it costs more than a run
 
         return pd.DataFrame(values.copy(), index=self._index(), columns=list(self.panel.symbols))
+
+
+def _on_dates(dates: list[str], values: FloatArray) -> JsonObject:
+    """The values that are not 0, by date."""
+    return {dates[row]: float(values[row]) for row in np.flatnonzero(values).tolist()}

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from etf_backtest.errors import InvalidParametersError, SimulationError, WindowError
+from etf_backtest.errors import CostsError, InvalidParametersError, SimulationError
 from etf_backtest.market import PricePanel
-from etf_backtest.market.missing import CompletePrices, complete_prices
+from etf_backtest.market.rates import DatedRates, as_rate
 from etf_backtest.market.sessions import as_date
-from etf_backtest.metrics import summary
-from etf_backtest.simulation.kernel import cash_growth, hold
+from etf_backtest.simulation.kernel import Book, CostsExceedValueError, Interest, run_events
 from etf_backtest.simulation.notes import notes_on
-from etf_backtest.simulation.result import SimulationResult, Window
+from etf_backtest.simulation.orders import Desk
+from etf_backtest.simulation.planning import Planned, plan_run
+from etf_backtest.simulation.preparation import prepare
+from etf_backtest.simulation.proportional import run_proportional
+from etf_backtest.simulation.result import SimulationResult
 from etf_backtest.simulation.rules import Rules
-from etf_backtest.simulation.schedule import decision_rows, fill_rows
-from etf_backtest.strategies import Rebalance, Strategy
-from etf_backtest.strategies.weights import check_weights
-from etf_backtest.typing import DateLike, FloatArray, IndexArray
+from etf_backtest.simulation.units import Units, units_of
+from etf_backtest.strategies import Strategy
+from etf_backtest.typing import DateArray, DateLike, FloatArray
 
 
 def simulate(
@@ -27,102 +27,142 @@ def simulate(
     rules: Rules | None = None,
     *,
     benchmark: str | None = None,
-    risk_free: float = 0.0,
+    risk_free: float | DatedRates = 0.0,
     start: DateLike | None = None,
     end: DateLike | None = None,
 ) -> SimulationResult:
     """Run a strategy over the sessions from `start` to `end`.
 
     The initial capital is there at the close of the first session; the first targets are bought
-    then, or `lag` sessions later. Targets are decided on the last session of each period and filled
-    `lag` sessions later, at the close. In between weights drift; the last session never trades.
+    then, or `lag` sessions later. Later ones are decided when the rules say so and filled `lag`
+    sessions after their decision, at the close. In between weights drift; the last session never
+    trades. docs/conventions.md defines every step.
 
     Parameters
     ----------
     panel : PricePanel
-        Total-return prices. Sessions before `start` are history for the strategy and are never
-        traded; symbols that are neither traded nor the benchmark are ignored.
+        Sessions before `start` are history for the strategy and are never traded; symbols that are
+        neither traded nor the benchmark are ignored.
     strategy : Strategy
         Its `symbols` are what is traded.
     rules : Rules, optional
         Defaults to `Rules()`.
     benchmark : str, optional
         A symbol of the panel, held all the time, to compare with.
-    risk_free : float
-        Annual rate for the metrics, a fraction.
+    risk_free : float or DatedRates
+        Annual rate for the metrics, a fraction, or a dated series of rates.
     start, end : date, optional
         The window, as in `PricePanel.window`; defaults to all of the panel.
 
     Raises
     ------
-    UnknownSymbolError, WindowError, MissingPricesError
+    UnknownSymbolError, WindowError, MissingPricesError, NoClosesError
         The panel does not have what the run needs.
     AllocationError
         The strategy returns weights that no portfolio can have.
-    InvalidParametersError
-        `risk_free` is no rate.
+    InvalidParametersError, RateError
+        `risk_free` is no rate, or a series of rates begins too late.
+    CostsError
+        Orders would cost more than there is.
     SimulationError
-        The value is not a positive number on some session: the prices are absurd.
+        The value is not a number on some session: the prices are absurd.
     """
     rules = Rules() if rules is None else rules
-    _check_kinds(panel, strategy)
-    check_risk_free(risk_free)
-    prepared = _prepare(panel, strategy, rules, benchmark, start, end)
+    _check_kinds(panel, strategy, rules)
+    rate = check_risk_free(risk_free)
+    prepared = prepare(panel, strategy, rules, benchmark, start, end)
     window = prepared.window
     traded = window.select(strategy.symbols)
-    rebalance = strategy.rebalance if rules.rebalance is None else rules.rebalance.period
-    lag = strategy.default_lag if rules.lag is None else rules.lag
-    plan = _targets(prepared, strategy, rebalance, lag)
-    growth = cash_growth(window.dates, rules.cash_rate)
-    against = None
+    planned = plan_run(prepared, strategy, rules)
+    units = units_of(traded, rules)
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
-        book = hold(traded.prices, growth, plan.fills, plan.targets, rules.initial_capital)
-        if benchmark is not None:
-            level = window.prices[:, window.symbols.index(benchmark)]
-            against = rules.initial_capital * (level / level[0])
-    for values in (book.equity, against):
-        _check_values(window, values)
-    metrics = summary(
-        _returns(book.equity),
-        None if against is None else _returns(against),
-        risk_free=risk_free,
-        dates=window.dates,
-    )
+        book = run_plan(units, traded.dates, planned, rules)
+        against = _held_all_the_time(window, benchmark, rules.initial_capital, book.equity.size)
+    _check_values(window.dates, book.equity, may_end=book.ruin is not None)
+    if against is not None:
+        _check_values(window.dates, against, may_end=False)
     return SimulationResult(
-        panel=traded,
+        panel=traded.rows(0, book.equity.size),
         book=book,
+        units=units,
         benchmark=benchmark,
         benchmark_values=against,
+        prepared=prepared,
         strategy=strategy.to_dict(),
         rules=rules,
-        rebalance=rebalance,
-        lag=lag,
-        risk_free=risk_free,
-        basis=dict(zip(window.symbols, window.basis, strict=True)),
-        window=Window(as_date(window.dates[0]), as_date(window.dates[-1]), window.dates.size),
-        metrics=metrics,
-        warnings=(
+        rebalance=planned.rebalancing,
+        lag=planned.lag,
+        risk_free=rate,
+        notes=(
             *prepared.notes,
-            *notes_on(window, strategy, rebalance=rebalance, lag=lag, rules=rules),
-            *plan.notes,
-            *metrics.notes(),
+            *notes_on(window, strategy, planned=planned, rules=rules, book=book),
+            *planned.notes,
         ),
     )
 
 
-def check_risk_free(annual: float) -> None:
-    """Raise InvalidParametersError unless `annual` is a rate, a fraction."""
-    if not -1 < annual <= 1:
-        raise InvalidParametersError(
-            "simulate", [f"risk_free: expected an annual rate from -1 to 1, received {annual}"]
+def run_plan(units: Units, dates: DateArray, planned: Planned, rules: Rules) -> Book:
+    """The book of a plan: all at once where everything is proportional, else event by event.
+
+    Raises
+    ------
+    CostsError
+        Orders would cost more than there is.
+    """
+    plan = planned.plan
+    interest = Interest.of(dates, rules.cash_rate, rules.borrow_rate)
+    simple = (
+        units.payouts is None
+        and plan.bands is None
+        and not plan.flows.rows.size
+        and rules.lot_size is None
+        and rules.costs.proportional
+        and plan.fills.size > 0
+        and float(plan.targets.sum(axis=1).max()) <= 1.0 + 1e-12
+    )
+    if simple:
+        book = run_proportional(
+            units.prices,
+            interest,
+            plan.fills,
+            plan.targets,
+            commission=rules.costs.commission_bps * 1e-4,
+            slippage=rules.costs.slippage_bps * 1e-4,
+            capital=rules.initial_capital,
         )
+        if book is not None:
+            return book
+    desk = Desk(rules.costs, lot_size=rules.lot_size, borrows=rules.max_leverage > 1)
+    try:
+        return run_events(units, interest, plan, desk, rules.initial_capital)
+    except CostsExceedValueError as error:
+        raise CostsError(date=as_date(dates[error.row]), money=error.money) from None
 
 
-def _check_kinds(panel: object, strategy: object) -> None:
+def check_risk_free(annual: object) -> float | DatedRates:
+    """A risk-free rate, from a number, a DatedRates, a mapping or a Series of dated rates.
+
+    Raises
+    ------
+    InvalidParametersError, RateError
+        It is none of these, or not between -1 and 1.
+    """
+    try:
+        rate = as_rate(annual)
+    except ValueError as error:
+        raise InvalidParametersError(
+            "simulate", [f"risk_free: expected an annual rate: {error}, received {annual}"]
+        ) from None
+    assert isinstance(rate, float | DatedRates)  # noqa: S101  # what as_rate returns
+    return rate
+
+
+def _check_kinds(panel: object, strategy: object, rules: object) -> None:
     """Tell somebody in a notebook what was exchanged for what."""
     for name, value, kind, hint in (
         ("panel", panel, PricePanel, "PricePanel.from_frame(frame) makes one"),
         ("strategy", strategy, Strategy, "BuyAndHold({'SPY': 1.0}), for example"),
+        ("rules", rules, Rules, "Rules(rebalance='monthly'), for example"),
     ):
         if not isinstance(value, kind):
             raise InvalidParametersError(
@@ -131,118 +171,18 @@ def _check_kinds(panel: object, strategy: object) -> None:
             )
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """Complete prices, of the symbols that each part of a run needs."""
-
-    window: PricePanel
-    """The traded symbols and the benchmark on the sessions of the run."""
-    history: PricePanel
-    """The traded symbols alone, up to the end of the window: what the strategy may look at."""
-    notes: tuple[str, ...]
-
-
-def _prepare(
-    panel: PricePanel,
-    strategy: Strategy,
-    rules: Rules,
-    benchmark: str | None,
-    start: DateLike | None,
-    end: DateLike | None,
-) -> _Prepared:
-    """Cut the panel to the symbols and sessions of the run, and close its gaps.
-
-    Before the window the benchmark plays no part: what the strategy sees, and so what it does, is
-    the same with every benchmark.
-    """
-    extra = () if benchmark is None or benchmark in strategy.symbols else (benchmark,)
-    used = panel.select((*strategy.symbols, *extra)).priced_sessions()
-    first, stop = used.locate(start, end)
-    window = complete_prices(used.rows(0, stop), rules.missing, first=first)
-    if window.panel.dates.size < 2:  # `common` has cut into the window itself
-        raise WindowError(
-            f"{', '.join(used.symbols)} share fewer than 2 sessions of the window",
-            start=as_date(used.dates[first]),
-            end=as_date(used.dates[stop - 1]),
-            remedy="choose another window, or leave out the symbol that ends early",
-        )
-    row = int(np.searchsorted(used.dates, window.panel.dates[0]))
-    before = _before(used.select(strategy.symbols).rows(0, row), strategy, rules)
-    return _Prepared(
-        window.panel,
-        before.panel.followed_by(window.panel.select(strategy.symbols)),
-        (*window.notes, *(f"before the window, {note}" for note in before.notes)),
-    )
+def _held_all_the_time(
+    window: PricePanel, symbol: str | None, capital: float, sessions: int
+) -> FloatArray | None:
+    if symbol is None:
+        return None
+    level = window.prices[:sessions, window.symbols.index(symbol)]
+    values: FloatArray = capital * (level / level[0])
+    return values
 
 
-def _before(panel: PricePanel, strategy: Strategy, rules: Rules) -> CompletePrices:
-    """What the strategy looks at before the window: rows since all its symbols have prices."""
-    known = ~np.isnan(panel.prices)
-    panel, known = panel.priced_sessions(), known[known.any(axis=1)]
-    begun = np.logical_or.accumulate(known, axis=0).all(axis=1)
-    since = int(begun.argmax()) if begun.any() else begun.size
-    if strategy.history_sessions is not None:
-        since = max(since, begun.size - strategy.history_sessions + 1)
-    # the ends of series are no matter here: `common` has nothing to clip
-    policy = "error" if rules.missing == "common" else rules.missing
-    return complete_prices(panel, policy, first=since)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Plan:
-    """Targets (K, N) and the rows of the window on which they are filled (K,)."""
-
-    fills: IndexArray
-    targets: FloatArray
-    notes: tuple[str, ...]
-
-
-def _targets(prepared: _Prepared, strategy: Strategy, rebalance: Rebalance, lag: int) -> _Plan:
-    """Ask the strategy on each decision's session, with what it can know then."""
-    window, history = prepared.window, prepared.history
-    decisions = decision_rows(window.dates, rebalance)
-    fills = fill_rows(decisions, lag=lag, sessions=window.dates.size)
-    ends = decisions[: fills.size] + history.dates.size - window.dates.size + 1
-    span = strategy.history_sessions
-    ready = ends >= (1 if span is None else span)
-    targets = np.zeros((fills.size, len(strategy.symbols)))
-    for k in np.flatnonzero(ready):
-        stop = int(ends[k])
-        known = history.rows(0 if span is None else stop - span, stop)
-        targets[k] = check_weights(
-            strategy.target_weights(known),
-            strategy.symbols,
-            when=f" that {strategy.name} decided on {as_date(known.dates[-1])}",
-        )
-    notes = []
-    waiting = int(np.count_nonzero(~ready))
-    if waiting:
-        until = (
-            f"until {as_date(window.dates[fills[waiting]])}"
-            if waiting < fills.size
-            else "for the whole window"
-        )
-        notes.append(
-            f"{strategy.name} looks at {span} sessions; the prices begin on "
-            f"{as_date(history.dates[0])}, too late for {waiting} of {fills.size} decisions, "
-            f"and the money stays in cash {until}"
-        )
-    if not fills.size:
-        notes.append(
-            f"the window is too short to fill a target {lag} session(s) after its decision: "
-            "the money stays in cash"
-        )
-    return _Plan(fills, targets, tuple(notes))
-
-
-def _check_values(window: PricePanel, values: FloatArray | None) -> None:
-    if values is None:
-        return
-    bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
+def _check_values(dates: DateArray, values: FloatArray, *, may_end: bool) -> None:
+    good = np.isfinite(values) & (values > 0)
+    bad = np.flatnonzero(~(good[:-1] if may_end else good))
     if bad.size:
-        raise SimulationError(date=as_date(window.dates[bad[0]]), value=float(values[bad[0]]))
-
-
-def _returns(values: FloatArray) -> FloatArray:
-    returns: FloatArray = values[1:] / values[:-1] - 1.0
-    return returns
+        raise SimulationError(date=as_date(dates[bad[0]]), value=float(values[bad[0]]))

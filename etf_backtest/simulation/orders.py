@@ -1,0 +1,241 @@
+"""Orders that meet a target after their own costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from etf_backtest.simulation.costs import BASIS_POINT, Costs
+from etf_backtest.typing import BoolArray, FloatArray
+
+SMALLEST = 1e-9
+"""Fraction of the value; an order below it is rounding, not an order."""
+_NOISE = 1e-14
+_ITERATIONS = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Orders:
+    """What is held after orders, and what they cost, each of shape (N,), currency."""
+
+    held: FloatArray
+    ordered: BoolArray
+    commission: FloatArray
+    slippage: FloatArray
+    cash: float
+
+
+class Desk:
+    """Takes orders: knows costs, lots and whether money may be borrowed.
+
+    Parameters
+    ----------
+    costs : Costs
+    lot_size : float or None
+        Shares.
+    borrows : bool
+        Whether cash may be negative.
+    """
+
+    __slots__ = ("_bps", "_fixed", "_minimum", "_per_share", "_slippage", "borrows", "lot_size")
+
+    def __init__(self, costs: Costs, *, lot_size: float | None, borrows: bool) -> None:
+        self._bps = costs.commission_bps * BASIS_POINT
+        self._fixed, self._minimum = costs.commission_fixed, costs.commission_min
+        self._per_share = costs.commission_per_share
+        self._slippage = costs.slippage_bps * BASIS_POINT
+        self.lot_size, self.borrows = lot_size, borrows
+
+    @property
+    def free(self) -> bool:
+        """Whether orders cost nothing."""
+        return not (self._bps or self._fixed or self._minimum or self._per_share or self._slippage)
+
+    def commission(self, notional: FloatArray, price: FloatArray) -> FloatArray:
+        """Commission of orders of these notionals (0 or more) at these share prices."""
+        rate = self._bps + self._per_share / price
+        paid: FloatArray = np.maximum(self._minimum, self._fixed + rate * notional)
+        return paid
+
+    def cost(self, notional: FloatArray, price: FloatArray) -> FloatArray:
+        """Commission and slippage."""
+        return self.commission(notional, price) + self._slippage * notional
+
+    def _marginal(self, notional: FloatArray, price: FloatArray) -> FloatArray:
+        """What one more unit of money in an order costs."""
+        rate = self._bps + self._per_share / price
+        above = self._fixed + rate * notional > self._minimum
+        return np.where(above, rate, 0.0) + self._slippage
+
+    def selling_everything(self, held: FloatArray, price: FloatArray) -> float:
+        """Costs of selling all that is held."""
+        some = held > 0
+        return float(self.cost(held[some], price[some]).sum())
+
+    def rebalance(
+        self, targets: FloatArray, held: FloatArray, cash: float, price: FloatArray
+    ) -> Orders | None:
+        """Take holdings to `targets`, fractions of what is left after the costs of doing so.
+
+        Parameters
+        ----------
+        targets, held, price : ndarray of shape (N,)
+            Weights; notionals before; prices of a share.
+        cash : float
+            After the day's flow.
+
+        Returns
+        -------
+        Orders, or None where the costs leave nothing to invest.
+        """
+        money = cash + float(held.sum())
+        ordered = np.abs(targets * money - held) > SMALLEST * money
+        if not ordered.any():
+            if cash >= 0 or self.borrows:
+                nothing = np.zeros_like(held)
+                return Orders(held, ordered, nothing, nothing, cash)
+            ordered = held > 0
+        rest = 1.0 - float(targets.sum())
+        rest = 0.0 if abs(rest) < _NOISE else rest
+        slope = float(targets[ordered].sum()) + rest
+        invested = self._investable(targets, held, money, price, ordered, slope)
+        if invested is None:
+            return None
+        after = np.where(ordered, targets * invested, held)
+        if self.lot_size is not None:
+            return self._in_lots(after, held, ordered, money, price)
+        commission, slippage = self._paid(np.abs(after - held), price, ordered)
+        left = rest * invested
+        if abs(slope) <= SMALLEST:  # nothing but sales: what they bring stays in cash
+            left = money - float(after.sum()) - float(commission.sum() + slippage.sum())
+        return Orders(after, ordered, commission, slippage, self._not_below_zero(left, money))
+
+    def _investable(
+        self,
+        targets: FloatArray,
+        held: FloatArray,
+        money: float,
+        price: FloatArray,
+        ordered: BoolArray,
+        slope: float,
+    ) -> float | None:
+        """Solve what is held + cash + costs = money for the value that the weights apply to.
+
+        The left side is convex, increasing and piecewise linear: Newton's method from above is
+        exact after as many steps as orders change from buying to selling.
+        """
+        weights, held_there, price = targets[ordered], held[ordered], price[ordered]
+        budget = money - float(held[~ordered].sum())
+        if abs(slope) <= SMALLEST:
+            return money
+        value = budget / slope
+        if self.free:
+            return value
+        for _ in range(_ITERATIONS):
+            moves = weights * value - held_there
+            sizes = np.abs(moves)
+            excess = slope * value + float(self.cost(sizes, price).sum()) - budget
+            steepness = slope + float(
+                (weights * np.sign(moves) * self._marginal(sizes, price)).sum()
+            )
+            if steepness <= 0:
+                return None
+            step = excess / steepness
+            value -= step
+            if value <= 0:
+                return None
+            if abs(step) <= 1e-16 * money:
+                break
+        return value
+
+    def place(
+        self, targets: FloatArray, held: FloatArray, cash: float, price: FloatArray, *, buy: bool
+    ) -> Orders | None:
+        """Spend cash above its target on what is underweight, or raise it from what is overweight.
+
+        Parameters
+        ----------
+        cash : float
+            After the flow.
+        buy : bool
+            Whether money came in; else it goes out.
+
+        Returns
+        -------
+        Orders, or None where this way does not lead to cash of 0 or more.
+        """
+        money = cash + float(held.sum())
+        need = abs(cash - (1.0 - float(targets.sum())) * money)
+        gaps = np.maximum(targets * money - held if buy else held - targets * money, 0.0)
+        total = float(gaps.sum())
+        idle = (cash > (1.0 - float(targets.sum())) * money) != buy
+        ordered = np.zeros(held.size, dtype=np.bool_)
+        if not idle and total > 0:
+            ordered = need * gaps / total > SMALLEST * money
+        if not ordered.any():
+            nothing = np.zeros_like(held)
+            enough = cash >= 0 or self.borrows
+            return Orders(held, ordered, nothing, nothing, cash) if enough else None
+        shares = np.where(ordered, gaps, 0.0) / float(gaps[ordered].sum())
+        size = need
+        direction = 1.0 if buy else -1.0
+        for _ in range(_ITERATIONS):
+            each = size * shares[ordered]
+            costs = float(self.cost(each, price[ordered]).sum())
+            marginal = float((shares[ordered] * self._marginal(each, price[ordered])).sum())
+            step = (size + direction * costs - need) / (1.0 + direction * marginal)
+            size -= step
+            if size <= 0 or not np.isfinite(size):
+                return None
+            if abs(step) <= 1e-16 * money:
+                break
+        after = held + direction * size * shares
+        if not buy and (after < 0).any():
+            return None
+        if self.lot_size is not None:
+            return self._in_lots(
+                after, held, ordered, money, price, rounded="bought" if buy else "sold"
+            )
+        commission, slippage = self._paid(np.abs(after - held), price, ordered)
+        spent = float((after - held).sum()) + float(commission.sum() + slippage.sum())
+        left = self._not_below_zero(cash - spent, money)
+        return Orders(after, ordered, commission, slippage, left)
+
+    def _in_lots(
+        self,
+        after: FloatArray,
+        held: FloatArray,
+        ordered: BoolArray,
+        money: float,
+        price: FloatArray,
+        *,
+        rounded: Literal["held", "bought", "sold"] = "held",
+    ) -> Orders:
+        """Whole lots: of what is held or bought rounded down, of what is sold rounded up."""
+        assert self.lot_size is not None  # noqa: S101  # asked before
+        lot = price * self.lot_size
+        if rounded == "sold":
+            whole = np.maximum(held - np.ceil((held - after) / lot - SMALLEST) * lot, 0.0)
+        elif rounded == "bought":
+            whole = held + np.floor((after - held) / lot + SMALLEST) * lot
+        else:
+            whole = np.floor(after / lot + SMALLEST) * lot
+        ordered = ordered & (np.abs(whole - held) > 1e-6 * lot)
+        after = np.where(ordered, whole, held)
+        commission, slippage = self._paid(np.abs(after - held), price, ordered)
+        cash = money - float(after.sum()) - float(commission.sum() + slippage.sum())
+        return Orders(after, ordered, commission, slippage, self._not_below_zero(cash, money))
+
+    def _paid(
+        self, sizes: FloatArray, price: FloatArray, ordered: BoolArray
+    ) -> tuple[FloatArray, FloatArray]:
+        commission = np.where(ordered, self.commission(sizes, price), 0.0)
+        return commission, np.where(ordered, self._slippage * sizes, 0.0)
+
+    def _not_below_zero(self, cash: float, money: float) -> float:
+        """Cash, without the rounding that would leave it a hair below zero."""
+        if cash < 0 and not self.borrows and cash > -SMALLEST * money:
+            return 0.0
+        return cash

@@ -1,0 +1,139 @@
+"""What is decided when: schedule and targets of a run, before anything is known of the money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from etf_backtest.errors import AllocationError
+from etf_backtest.market import PricePanel
+from etf_backtest.market.sessions import as_date
+from etf_backtest.simulation.kernel import Plan
+from etf_backtest.simulation.preparation import Prepared
+from etf_backtest.simulation.rebalancing import Rebalancing
+from etf_backtest.simulation.rules import Rules
+from etf_backtest.simulation.schedule import decision_rows, fill_rows, flow_schedule
+from etf_backtest.strategies import Strategy
+from etf_backtest.strategies.weights import SUM_TOLERANCE, check_weights
+from etf_backtest.typing import FloatArray, IndexArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planned:
+    """A plan, and what has to be known about it."""
+
+    plan: Plan
+    rebalancing: Rebalancing
+    lag: int
+    notes: tuple[str, ...]
+
+
+def plan_run(prepared: Prepared, strategy: Strategy, rules: Rules) -> Planned:
+    """Ask the strategy for every decision of the calendar, and put flows and bands beside them."""
+    dates = prepared.window.dates
+    rebalancing = rules.rebalance or Rebalancing(period=strategy.rebalance)
+    lag = strategy.default_lag if rules.lag is None else rules.lag
+    decisions = decision_rows(dates, rebalancing)
+    fills = fill_rows(decisions, lag=lag, sessions=dates.size)
+    decisions = decisions[: fills.size]
+    before = prepared.history.dates.size - dates.size
+    flows = flow_schedule(dates, rules.cash_flows)
+
+    def decide(row: int) -> FloatArray:
+        ends = np.array([before + row + 1], dtype=np.intp)
+        asked: FloatArray = decided_targets(strategy, prepared.history, ends, rules.max_leverage)[0]
+        return asked
+
+    plan = Plan(
+        fills=fills,
+        targets=decided_targets(
+            strategy, prepared.history, decisions + before + 1, rules.max_leverage
+        ),
+        decisions=decisions,
+        flows=flows,
+        bands=rebalancing.bands,
+        decide=decide,
+        lag=lag,
+        cashflow=rebalancing.cashflow,
+        reinvest_lots=rules.lot_size is not None and rules.dividends == "reinvest",
+    )
+    notes = (*flows.notes, *_waiting(prepared, strategy, decisions + before + 1, fills))
+    if not fills.size:
+        notes = (
+            *notes,
+            f"the window is too short to fill a target {lag} session(s) after its decision: "
+            "the money stays in cash",
+        )
+    return Planned(plan, rebalancing, lag, notes)
+
+
+def decided_targets(
+    strategy: Strategy, history: PricePanel, ends: IndexArray, max_leverage: float
+) -> FloatArray:
+    """Checked target weights, shape (K, N); decision k knows the rows before `ends[k]`.
+
+    Only strategies of this package are asked for many decisions at once. A class of somebody else
+    is given the history of each decision and nothing more, whatever else it may define: it cannot
+    look ahead.
+
+    Raises
+    ------
+    AllocationError
+        Weights that no portfolio can have, with the date of their decision.
+    """
+    if not ends.size:
+        return np.zeros((0, len(strategy.symbols)))
+    known = history.rows(0, int(ends.max()))
+    if not strategy.looks_at_prices and strategy.is_ready(ends[:1]).all():
+        first = Strategy.targets(strategy, known, ends[:1])
+        once = _checked(first, strategy, history, ends[:1], max_leverage)
+        return np.repeat(once, ends.size, axis=0)
+    own = type(strategy).__module__.partition(".")[0] == __name__.partition(".")[0]
+    asked = strategy.targets(known, ends) if own else Strategy.targets(strategy, known, ends)
+    return _checked(asked, strategy, history, ends, max_leverage)
+
+
+def _checked(
+    targets: FloatArray,
+    strategy: Strategy,
+    history: PricePanel,
+    ends: IndexArray,
+    max_leverage: float,
+) -> FloatArray:
+    """The weights, scaled to sum to 1 where they miss it by rounding alone."""
+    if targets.shape != (ends.size, len(strategy.symbols)):
+        raise AllocationError(
+            f"expected weights of the shape {(ends.size, len(strategy.symbols))} from "
+            f"{strategy.name}, received {targets.shape}"
+        )
+    totals = targets.sum(axis=1)
+    good = np.isfinite(targets).all(axis=1) & (targets >= 0).all(axis=1)
+    wrong = np.flatnonzero(~(good & (totals <= max_leverage * (1 + SUM_TOLERANCE))))
+    if wrong.size:
+        row = int(wrong[0])
+        when = f" that {strategy.name} decided on {as_date(history.dates[ends[row] - 1])}"
+        check_weights(targets[row], strategy.symbols, when=when, max_leverage=max_leverage)
+    near = np.abs(totals - 1.0) <= SUM_TOLERANCE
+    scale = np.where(near, totals, 1.0)[:, np.newaxis]
+    scaled: FloatArray = targets / scale
+    return scaled
+
+
+def _waiting(
+    prepared: Prepared, strategy: Strategy, ends: IndexArray, fills: IndexArray
+) -> tuple[str, ...]:
+    """A word about decisions for which there is not enough history yet."""
+    waiting = int(np.count_nonzero(~strategy.is_ready(ends)))
+    if not waiting:
+        return ()
+    until = (
+        f"until {as_date(prepared.window.dates[fills[waiting]])}"
+        if waiting < fills.size
+        else "for the whole window"
+    )
+    return (
+        f"{strategy.name} looks at {strategy.needed_sessions} sessions; the prices begin on "
+        f"{as_date(prepared.history.dates[0])}, too late for {waiting} of {fills.size} decisions, "
+        f"and the money stays in cash {until}",
+    )
