@@ -9,7 +9,7 @@ import numpy as np
 from etf_backtest.market import PricePanel
 from etf_backtest.strategies.strategy import Strategy
 from etf_backtest.strategies.weights import check_allocations
-from etf_backtest.typing import FloatArray, IndexArray, JsonObject
+from etf_backtest.typing import FloatArray, IndexArray
 
 
 class FixedTargets(Strategy):
@@ -32,8 +32,3 @@ class FixedTargets(Strategy):
         """The allocations on each decision, shape (K, N)."""
         weights: FloatArray = np.where(self.is_ready(ends)[:, np.newaxis], self._weights, 0.0)
         return weights
-
-    def to_dict(self) -> JsonObject:
-        """What it is, ready for JSON."""
-        allocations: JsonObject = {"allocations": dict(self.allocations)}
-        return {**super().to_dict(), **(allocations if self.uses_allocations else {})}

@@ -12,7 +12,7 @@ from etf_backtest.market import PricePanel
 from etf_backtest.strategies.strategy import Rebalance, Strategy
 from etf_backtest.strategies.symbols import check_symbols
 from etf_backtest.strategies.weights import check_allocations
-from etf_backtest.typing import BoolArray, FloatArray, IndexArray, JsonObject
+from etf_backtest.typing import BoolArray, FloatArray, IndexArray
 from etf_backtest.validated import ValidatedModel
 
 Average = Literal["simple", "exponential"]
@@ -111,10 +111,6 @@ class MovingAverage(Strategy):
             rows = np.asarray(ends)[ready] - 1
             weights[ready] = np.where(self._is_in(history.prices, rows), self._weights, 0.0)
         return weights
-
-    def to_dict(self) -> JsonObject:
-        """What it is, ready for JSON."""
-        return {**super().to_dict(), "allocations": dict(self.allocations)}
 
     def _is_in(self, prices: FloatArray, rows: IndexArray) -> BoolArray:
         """Whether each symbol is in on `rows`, shape (K, N); no later row plays a part."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
@@ -41,6 +42,8 @@ class Strategy(ABC):
     """What is traded; the columns of the history and the order of the weights."""
     parameters: ValidatedModel = ValidatedModel()
     """Its values, an instance of `Parameters`."""
+    allocations: Mapping[str, float] = MappingProxyType({})
+    """A portfolio's fractions, where `uses_allocations`."""
     rebalance: Rebalance = "monthly"
     """How often it decides, unless the rules say otherwise."""
     history_sessions: int | None = None
@@ -175,6 +178,7 @@ class Strategy(ABC):
             **({"class": class_name(type(self))} if own else {}),
             "symbols": list(self.symbols),
             "parameters": self.parameters.model_dump(mode="json"),
+            **({"allocations": dict(self.allocations)} if self.uses_allocations else {}),
         }
 
 

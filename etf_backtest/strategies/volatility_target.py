@@ -12,7 +12,7 @@ from etf_backtest.market import PricePanel
 from etf_backtest.strategies.moments import STILL, session_returns, volatilities
 from etf_backtest.strategies.strategy import Rebalance, Strategy
 from etf_backtest.strategies.weights import check_allocations
-from etf_backtest.typing import FloatArray, JsonObject
+from etf_backtest.typing import FloatArray
 from etf_backtest.validated import ValidatedModel
 
 _SESSIONS_A_YEAR = 252
@@ -98,7 +98,3 @@ class VolatilityTarget(Strategy):
         if deviation > STILL:
             scale = min(scale, self.parameters.target / (deviation * math.sqrt(_SESSIONS_A_YEAR)))
         return self._mix * scale
-
-    def to_dict(self) -> JsonObject:
-        """What it is, ready for JSON."""
-        return {**super().to_dict(), "allocations": dict(self.allocations)}
