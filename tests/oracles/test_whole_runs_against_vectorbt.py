@@ -1,7 +1,8 @@
 """Whole runs on the sample ETFs against vectorbt, and the gap where costs are paid by another rule.
 
 vectorbt sells first, and then buys in ascending size for what is wanted without costs; the last and
-largest buy gets the cash that is left. So one symbol pays for all costs, where ours share them.
+largest buy gets the cash that is left. So one symbol pays for all costs, or the cash that was to
+stay, where ours share them.
 """
 
 import numpy as np
@@ -14,11 +15,30 @@ from tests.oracles.whole_runs import (
     CAPITAL,
     CASES,
     COMMISSION,
+    COSTS,
     SLIPPAGE,
+    Gaps,
     keep_book,
     sample_prices,
     worst,
 )
+
+# Measured. The largest buy (or the cash, where there is some) pays for all, so weights are off by
+# the costs until the next rebalance: the more seldom it comes, the wider the gap. With all in one
+# symbol, slippage times commission is left: vectorbt's commission is on the worse price.
+GAPS: Gaps = {
+    "equal weights, held": (1e-4, 3e-4),
+    "unequal weights, held": (1e-4, 3e-4),
+    "three ETFs and cash, held": (1e-4, 3e-4),
+    "equal weights, weekly": (5e-7, 3e-6),
+    "equal weights, monthly": (3e-6, 1e-5),
+    "unequal weights, monthly": (3e-6, 2e-5),
+    "unequal weights, quarterly": (1e-5, 3e-5),
+    "three ETFs and cash, quarterly": (1e-5, 3e-5),
+    "three ETFs and cash, annual": (3e-5, 1e-4),
+    "the two strongest, monthly": (3e-5, 1e-4),
+    "the strongest, weekly": (3e-8, 2e-7),
+}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +82,7 @@ def trade_as_vectorbt_does(
 def test_without_costs(name: str, prices: pd.DataFrame) -> None:
     case = CASES[name]
     theirs = vectorbt_values(prices, case.targets(prices), costs=False)
-    assert worst(case.ours(prices).book.equity, theirs) < 1e-12
+    assert worst(case.ours(prices), theirs) < 1e-12
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -70,3 +90,11 @@ def test_with_costs_by_its_own_rule(name: str, prices: pd.DataFrame) -> None:
     targets = CASES[name].targets(prices)
     theirs = vectorbt_values(prices, targets, costs=True)
     assert worst(keep_book(prices, targets, trade_as_vectorbt_does), theirs) < 1e-11
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gap_of_the_rules(name: str, prices: pd.DataFrame) -> None:
+    case = CASES[name]
+    theirs = vectorbt_values(prices, case.targets(prices), costs=True)
+    smallest, largest = GAPS[name]
+    assert smallest <= worst(case.ours(prices, COSTS), theirs) <= largest

@@ -21,6 +21,7 @@ from etf_backtest.typing import FloatArray
 CAPITAL = 100_000.0
 COMMISSION, SLIPPAGE = 5e-4, 2e-4
 """5 and 2 basis points of the notional."""
+COSTS = Costs(commission_bps=5, slippage_bps=2)
 
 Period = Literal["never", "weekly", "monthly", "quarterly", "annual"]
 Targets = Callable[[pd.DataFrame], pd.DataFrame]
@@ -39,11 +40,12 @@ class Case:
     targets: Targets
     """Fractions of the value by symbol (columns) on the sessions (index) that fill them."""
 
-    def ours(self, prices: pd.DataFrame, costs: Costs | None = None) -> eb.SimulationResult:
-        """What etf_backtest makes of it."""
+    def ours(self, prices: pd.DataFrame, costs: Costs | None = None) -> FloatArray:
+        """Our value on each session; on the first, too, after its costs, as the others count."""
         panel = eb.PricePanel.from_frame(prices, basis=eb.PriceBasis.ADJUSTED_CLOSE)
         rules = eb.Rules(initial_capital=CAPITAL, rebalance=self.period, costs=costs or Costs())
-        return eb.simulate(panel, self.strategy, rules)
+        book = eb.simulate(panel, self.strategy, rules).book
+        return np.concatenate((book.equity[:1] - book.costs[:1], book.equity[1:]))
 
 
 def sample_prices() -> pd.DataFrame:
@@ -101,6 +103,10 @@ CASES = {
     "the two strongest, monthly": strongest(252, 21, 2, "monthly"),
     "the strongest, weekly": strongest(63, 0, 1, "weekly"),
 }
+
+
+Gaps = Mapping[str, tuple[float, float]]
+"""Between which the largest relative difference from ours lies, by case."""
 
 
 def worst(one: FloatArray, other: FloatArray) -> float:
