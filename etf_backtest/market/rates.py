@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Self, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Self, TypeAlias, cast
 
 import numpy as np
 from pydantic import BeforeValidator, PlainSerializer
@@ -110,8 +110,8 @@ def rates_in_force(rate: float | DatedRates, dates: DateArray) -> FloatArray:
 
 def year_fractions(dates: DateArray) -> FloatArray:
     """Days from each session to the next over 365 (act/365), shape (T - 1,)."""
-    fractions: FloatArray = np.diff(dates.astype("datetime64[D]").astype(np.int64)) / 365.0
-    return fractions
+    days = dates.astype("datetime64[D]").astype(np.int64)
+    return np.diff(days).astype(np.float64) / 365.0
 
 
 def as_rate(value: object) -> object:
@@ -129,7 +129,7 @@ def as_rate(value: object) -> object:
             raise ValueError("expected a fraction a year above -1 and at most 1 (0.02 is 2 %)")
         return float(value)
     if hasattr(value, "items"):
-        return DatedRates.of(value)
+        return DatedRates.of(cast("Mapping[DateLike, float]", value))
     raise ValueError("expected a number, or a mapping of dates to annual rates")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from etf_backtest.market import PricePanel
 from etf_backtest.market.frozen import FrozenArrays
-from etf_backtest.simulation.kernel import Book
+from etf_backtest.simulation.book import Book
 from etf_backtest.simulation.units import Units
 from etf_backtest.typing import FloatArray
 

@@ -7,119 +7,13 @@ through one by one. `proportional.py` does without even that where the rules all
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-from etf_backtest.market.frozen import FrozenArrays
-from etf_backtest.market.rates import DatedRates, rates_in_force, year_fractions
+from etf_backtest.simulation.book import Book, Interest, Plan, Ruin
 from etf_backtest.simulation.orders import Desk, Orders
-from etf_backtest.simulation.rebalancing import Bands
-from etf_backtest.simulation.schedule import FlowSchedule
 from etf_backtest.simulation.units import Units
-from etf_backtest.typing import BoolArray, DateArray, FloatArray, IndexArray
-
-Ruin = Literal["withdrawal", "borrowing", "costs"]
-Decide = Callable[[int], FloatArray]
-"""Targets (N,) that are decided on a row of the window."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Book(FrozenArrays):
-    """The book of a run, after each session's trades; T sessions, fewer after a ruin.
-
-    Attributes
-    ----------
-    equity, cash : ndarray of shape (T,)
-        Currency; equity = cash + sum(units * price). Row 0 is before the costs of its orders.
-    units : ndarray of shape (T, N)
-    fills : ndarray of shape (K,)
-        Rows with orders.
-    traded, commission, slippage : ndarray of shape (K, N)
-        Units bought (above 0) and sold (below 0) on those rows, and what they cost, currency.
-    flows, costs : ndarray of shape (T,)
-        Money that came in (above 0) or went out, and costs, at each close.
-    interest : ndarray of shape (T,)
-        What cash earned, and borrowed money cost, since the session before.
-    ruin : str or None
-        What ended the run on its last row, before the end of the window.
-    """
-
-    equity: FloatArray
-    cash: FloatArray
-    units: FloatArray
-    fills: IndexArray
-    traded: FloatArray
-    commission: FloatArray
-    slippage: FloatArray
-    flows: FloatArray
-    costs: FloatArray
-    interest: FloatArray
-    ruin: Ruin | None = None
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Interest:
-    """What one unit of cash, and one of debt, becomes from each session to the next, (T - 1,)."""
-
-    cash: FloatArray
-    debt: FloatArray
-
-    @classmethod
-    def of(
-        cls,
-        dates: DateArray,
-        cash_rate: float | DatedRates,
-        borrow_rate: float | DatedRates | None,
-    ) -> Interest:
-        """Rates a year, act/365, credited on each session."""
-        years = year_fractions(dates)
-        cash = 1.0 + rates_in_force(cash_rate, dates) * years
-        if borrow_rate is None:
-            return cls(cash, cash)
-        return cls(cash, 1.0 + rates_in_force(borrow_rate, dates) * years)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
-    """When what happens, before anything is known of the money.
-
-    Attributes
-    ----------
-    fills : ndarray of shape (K,)
-        Rows on which targets are filled, strictly ascending.
-    targets : ndarray of shape (K, N)
-        Weights, each 0 or more.
-    decisions : ndarray of shape (K,)
-        Rows on which they were decided.
-    flows : FlowSchedule
-    bands : Bands or None
-    decide : callable
-        Targets that are decided on a row because a band was breached.
-    lag : int
-    cashflow : bool
-        Whether new money buys what is underweight.
-    reinvest_lots : bool
-        Whether paid out dividends buy whole lots of their symbol.
-    """
-
-    fills: IndexArray
-    targets: FloatArray
-    decisions: IndexArray
-    flows: FlowSchedule
-    bands: Bands | None
-    decide: Decide
-    lag: int
-    cashflow: bool
-    reinvest_lots: bool
+from etf_backtest.typing import BoolArray, FloatArray
 
 
 class CostsExceedValueError(Exception):
@@ -207,14 +101,15 @@ class _Run:
         """Cash on the rows after the last event up to `row`, before anything happens there."""
         steps = slice(self.row, row)
         payouts = self.market.payouts
-        growth = np.cumprod((self.interest.cash if self.cash >= 0 else self.interest.debt)[steps])
-        grown: FloatArray = self.cash * growth
+        factors = self.interest.cash if self.cash >= 0 else self.interest.debt
+        growth = np.cumprod(factors[steps], dtype=np.float64)
+        grown: FloatArray = growth * self.cash
         if payouts is None:
             return grown
         paid = payouts[self.row + 1 : row + 1] @ self.held
         if self.cash >= 0:
-            collected: FloatArray = grown + growth * np.cumsum(paid / growth)
-            return collected
+            collected: FloatArray = np.cumsum(paid / growth)
+            return grown + growth * collected
         cash, path = self.cash, np.empty(row - self.row)  # dividends may pay off the debt
         for step, payout in enumerate(paid.tolist()):
             rates = self.interest.cash if cash >= 0 else self.interest.debt

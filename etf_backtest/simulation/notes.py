@@ -8,7 +8,7 @@ import numpy as np
 
 from etf_backtest.market import LONGEST_CLOSURE, PriceBasis, PricePanel
 from etf_backtest.market.sessions import as_date
-from etf_backtest.simulation.kernel import Book
+from etf_backtest.simulation.book import Book
 from etf_backtest.simulation.planning import Planned
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.strategies import Strategy

@@ -9,7 +9,7 @@ import numpy as np
 from etf_backtest.errors import AllocationError
 from etf_backtest.market import PricePanel
 from etf_backtest.market.sessions import as_date
-from etf_backtest.simulation.kernel import Plan
+from etf_backtest.simulation.book import Plan
 from etf_backtest.simulation.preparation import Prepared
 from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.simulation.rules import Rules

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from etf_backtest.simulation.kernel import Book, Interest
+from etf_backtest.simulation.book import Book, Interest
 from etf_backtest.simulation.orders import SMALLEST
 from etf_backtest.typing import FloatArray, IndexArray
 

@@ -10,15 +10,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etf_backtest.market import PriceBasis, PricePanel
+from etf_backtest.market import PricePanel
 from etf_backtest.market.rates import DatedRates
 from etf_backtest.market.sessions import as_date
-from etf_backtest.metrics import Metrics, summary
+from etf_backtest.metrics import (
+    Metrics,
+    contribution_to_return,
+    contribution_to_risk,
+    drawdown_frame,
+    drawdown_table,
+    return_table,
+    summary,
+)
 from etf_backtest.simulation.accounting import ChangeOfValue, change_of_value
-from etf_backtest.simulation.fingerprint import fingerprint_of, versions
-from etf_backtest.simulation.kernel import Book
+from etf_backtest.simulation.book import Book
+from etf_backtest.simulation.fingerprint import fingerprint_of
 from etf_backtest.simulation.preparation import Prepared
 from etf_backtest.simulation.rebalancing import Rebalancing
+from etf_backtest.simulation.result_data import rate_as_data, result_as_data
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.simulation.units import Units
 from etf_backtest.typing import FloatArray, IndexArray, JsonObject
@@ -28,8 +37,6 @@ if TYPE_CHECKING:
 
 CONVENTIONS_VERSION = 1
 """Raised when any definition in docs/conventions.md changes."""
-RESULT_SCHEMA = 2
-"""Raised when the shape of `SimulationResult.to_dict()` changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +124,24 @@ class SimulationResult:
         """The session on which the money ran out and the run ended; None where it did not."""
         return None if self.book.ruin is None else as_date(self.panel.dates[-1])
 
-    @property
-    def returns(self) -> FloatArray:
+    @cached_property
+    def session_returns(self) -> FloatArray:
         """Time-weighted session returns, shape (T - 1,): the day's flow, at its close, taken out.
 
         At least -1: a debt that is left at the end is not a loss of more than everything.
         """
         equity, flows = self.book.equity, self.book.flows
         returns: FloatArray = (equity[1:] - flows[1:]) / equity[:-1] - 1.0
-        return np.maximum(returns, -1.0)
+        returns = np.maximum(returns, -1.0)
+        returns.flags.writeable = False
+        return returns
 
     @cached_property
     def metrics(self) -> Metrics:
         """All metrics, with the reasons of those that are undefined."""
         against = self.benchmark_values
         return summary(
-            self.returns,
+            self.session_returns,
             None if against is None else against[1:] / against[:-1] - 1.0,
             self.risk_free,
             self.panel.dates,
@@ -156,13 +165,13 @@ class SimulationResult:
             {
                 "conventions_version": self.conventions_version,
                 "prices": self.price_fingerprints,
-                "window": self._asked_window(),
+                "window": self.asked_window.to_dict(),
                 "strategy": self.strategy,
                 "rules": self.rules.to_dict(),
                 "lag": self.lag,
                 "rebalance": self.rebalance.model_dump(mode="json"),
                 "benchmark": self.benchmark,
-                "risk_free": self._risk_free_json(),
+                "risk_free": rate_as_data(self.risk_free),
             }
         )
 
@@ -187,6 +196,13 @@ class SimulationResult:
         return self._series("cash", self.book.cash)
 
     @property
+    def returns(self) -> pd.Series[float]:
+        """Time-weighted session returns, the first on the second session."""
+        import pandas as pd  # late: importing it costs more than a run
+
+        return pd.Series(self.session_returns.copy(), index=self._index()[1:], name="returns")
+
+    @property
     def shares(self) -> pd.DataFrame:
         """Shares of each symbol after each session's trades."""
         return self._frame(self._shares())
@@ -197,7 +213,7 @@ class SimulationResult:
 
         NaN where there is no value any more.
         """
-        return self._frame(self._weights())
+        return self._frame(self.weights_held())
 
     @property
     def flows(self) -> pd.Series[float]:
@@ -217,7 +233,7 @@ class SimulationResult:
         """
         import pandas as pd  # late: importing it costs more than a run
 
-        rows, columns, values = self._trade_columns()
+        rows, columns, values = self.trade_columns()
         dates = self.panel.dates[rows].astype("datetime64[ns]")
         symbols = [self.panel.symbols[column] for column in columns.tolist()]
         return pd.DataFrame({"date": pd.DatetimeIndex(dates), "symbol": symbols, **values})
@@ -241,7 +257,22 @@ class SimulationResult:
 
         return pd.DataFrame(self.change_of_value.columns(), index=self._index()[1:])
 
-    # -- as data ---------------------------------------------------------------------------------
+    def contribution_to_return(self) -> pd.Series[float]:
+        """Part of the total return that each holding brought; `residual` is interest and costs."""
+        return contribution_to_return(*self._holdings_before()).to_series(self.panel.symbols)
+
+    def contribution_to_risk(self) -> pd.Series[float]:
+        """Part of the annual volatility that each holding brought."""
+        return contribution_to_risk(*self._holdings_before()).to_series(self.panel.symbols)
+
+    def drawdowns(self, limit: int | None = None) -> pd.DataFrame:
+        """Drawdowns, the deepest first: peak, trough, recovery, depth, lengths."""
+        table = drawdown_table(self.session_returns, self.panel.dates, limit=limit)
+        return drawdown_frame(table)
+
+    def monthly_returns(self) -> pd.DataFrame:
+        """Returns by year and month, with the year's."""
+        return return_table(self.session_returns, self.panel.dates).to_frame()
 
     def to_dict(self) -> JsonObject:
         """Everything but the share counts, which follow from the trades, ready for JSON.
@@ -249,63 +280,13 @@ class SimulationResult:
         Numbers have full precision and are finite; dates are ISO 8601; curves are lists, one value
         for each of `dates`; flows and costs list the sessions that have some.
         """
-        dates = np.datetime_as_string(self.panel.dates, unit="D").tolist()
-        weights = np.nan_to_num(self._weights(), nan=0.0)
-        against = self.benchmark_values
-        asked = self.prepared.window
-        return {
-            "schema": RESULT_SCHEMA,
-            "conventions_version": self.conventions_version,
-            "versions": versions(),
-            "fingerprint": self.fingerprint,
-            "fingerprints": {"prices": dict(self.price_fingerprints)},
-            "window": self.window.to_dict(),
-            "asked_window": self._asked_window(),
-            "ruin": None if self.book.ruin is None else {"date": dates[-1], "by": self.book.ruin},
-            "strategy": self.strategy,
-            "rules": self.rules.to_dict(),
-            "rebalance": self.rebalance.model_dump(mode="json"),
-            "lag": self.lag,
-            "benchmark": self.benchmark,
-            "risk_free": self._risk_free_json(),
-            "basis": {
-                symbol: PriceBasis(basis).value
-                for symbol, basis in zip(asked.symbols, asked.basis, strict=True)
-            },
-            "metrics": self.metrics.to_dict(),
-            "warnings": list(self.warnings),
-            "dates": dates,
-            "equity": self.book.equity.tolist(),
-            "cash": self.book.cash.tolist(),
-            "benchmark_equity": None if against is None else against.tolist(),
-            "weights": {
-                symbol: weights[:, column].tolist()
-                for column, symbol in enumerate(self.panel.symbols)
-            },
-            "flows": _on_dates(dates, self.book.flows),
-            "costs": _on_dates(dates, self.book.costs),
-            "trades": self._trades_as_data(dates),
-        }
+        return result_as_data(self)
 
-    def _trades_as_data(self, dates: list[str]) -> list[JsonObject]:
-        rows, columns, values = self._trade_columns()
-        trades = zip(*(column.tolist() for column in values.values()), strict=True)
-        return [
-            {
-                "date": dates[row],
-                "symbol": self.panel.symbols[column],
-                **dict(zip(values, trade, strict=True)),
-            }
-            for row, column, trade in zip(rows.tolist(), columns.tolist(), trades, strict=True)
-        ]
-
-    def _asked_window(self) -> JsonObject:
+    @property
+    def asked_window(self) -> Window:
+        """The sessions that the run was to go over; the curves are shorter after a ruin."""
         dates = self.prepared.window.dates
-        return Window(as_date(dates[0]), as_date(dates[-1]), dates.size).to_dict()
-
-    def _risk_free_json(self) -> float | dict[str, float]:
-        rate = self.risk_free
-        return rate.to_dict() if isinstance(rate, DatedRates) else rate
+        return Window(as_date(dates[0]), as_date(dates[-1]), dates.size)
 
     # -- arrays ----------------------------------------------------------------------------------
 
@@ -313,7 +294,7 @@ class SimulationResult:
         notionals: FloatArray = self.book.traded * self.units.prices[self.book.fills]
         return notionals
 
-    def _trade_columns(self) -> tuple[IndexArray, IndexArray, dict[str, FloatArray]]:
+    def trade_columns(self) -> tuple[IndexArray, IndexArray, dict[str, FloatArray]]:
         """Row, symbol and numbers of each trade, by date and then in the order of the symbols."""
         book = self.book
         fills, columns = np.nonzero(book.traded)
@@ -337,11 +318,20 @@ class SimulationResult:
         shares: FloatArray = units * self.units.shares[: len(units)]
         return shares
 
-    def _weights(self) -> FloatArray:
+    def weights_held(self) -> FloatArray:
+        """`weights` as an array of shape (T, N)."""
         with np.errstate(divide="ignore", invalid="ignore"):  # nothing is left after a ruin
             notionals = self.book.units * self.units.prices[: len(self.book.units)]
             weights: FloatArray = notionals / self.book.equity[:, np.newaxis]
         return weights
+
+    def _holdings_before(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Weights at the start of each session, returns of the holdings, and of the portfolio."""
+        prices = self.units.prices[: len(self.book.units)]
+        gains = np.diff(prices, axis=0)
+        if self.units.payouts is not None:
+            gains = gains + self.units.payouts[1 : len(prices)]
+        return self.weights_held()[:-1], gains / prices[:-1], self.session_returns
 
     def _index(self) -> pd.DatetimeIndex:
         import pandas as pd  # late: importing it costs more than a run
@@ -357,8 +347,3 @@ class SimulationResult:
         import pandas as pd  # late: importing it costs more than a run
 
         return pd.DataFrame(values.copy(), index=self._index(), columns=list(self.panel.symbols))
-
-
-def _on_dates(dates: list[str], values: FloatArray) -> JsonObject:
-    """The values that are not 0, by date."""
-    return {dates[row]: float(values[row]) for row in np.flatnonzero(values).tolist()}

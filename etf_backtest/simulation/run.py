@@ -8,7 +8,8 @@ from etf_backtest.errors import CostsError, InvalidParametersError, SimulationEr
 from etf_backtest.market import PricePanel
 from etf_backtest.market.rates import DatedRates, as_rate
 from etf_backtest.market.sessions import as_date
-from etf_backtest.simulation.kernel import Book, CostsExceedValueError, Interest, run_events
+from etf_backtest.simulation.book import Book, Interest
+from etf_backtest.simulation.kernel import CostsExceedValueError, run_events
 from etf_backtest.simulation.notes import notes_on
 from etf_backtest.simulation.orders import Desk
 from etf_backtest.simulation.planning import Planned, plan_run
