@@ -10,51 +10,127 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from etf_backtest import metrics
-    from etf_backtest.database.connection import Database, connect
-    from etf_backtest.errors import EtfBacktestError
-    from etf_backtest.market import ForwardFill, PriceBasis, PricePanel
-    from etf_backtest.services.backtest import BacktestRun, run_backtest
-    from etf_backtest.settings import Settings, load_settings
-    from etf_backtest.simulation import Rules, SimulationResult, simulate
-    from etf_backtest.strategies import BuyAndHold, Momentum, Strategy
+    from etf_backtest.database.connection import (
+        Database,
+        connect,
+    )
+    from etf_backtest.errors import (
+        EtfBacktestError,
+    )
+    from etf_backtest.market import (
+        ForwardFill,
+        PriceBasis,
+        PricePanel,
+    )
+    from etf_backtest.market.rates import (
+        DatedRates,
+    )
+    from etf_backtest.services.backtest import (
+        BacktestRun,
+        run_backtest,
+    )
+    from etf_backtest.settings import (
+        Settings,
+        load_settings,
+    )
+    from etf_backtest.simulation import (
+        Bands,
+        CashFlow,
+        Costs,
+        Rebalancing,
+        Rules,
+        SimulationResult,
+        simulate,
+    )
+    from etf_backtest.strategies import (
+        BuyAndHold,
+        DualMomentum,
+        EqualRiskContribution,
+        EqualWeight,
+        FixedWeights,
+        InverseVolatility,
+        LookAheadProof,
+        MaximumSharpe,
+        MinimumVariance,
+        Momentum,
+        MovingAverage,
+        Strategy,
+        VolatilityTarget,
+        available_strategies,
+        prove_no_lookahead,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
     "BacktestRun",
+    "Bands",
     "BuyAndHold",
+    "CashFlow",
+    "Costs",
     "Database",
+    "DatedRates",
+    "DualMomentum",
+    "EqualRiskContribution",
+    "EqualWeight",
     "EtfBacktestError",
+    "FixedWeights",
     "ForwardFill",
+    "InverseVolatility",
+    "LookAheadProof",
+    "MaximumSharpe",
+    "MinimumVariance",
     "Momentum",
+    "MovingAverage",
     "PriceBasis",
     "PricePanel",
+    "Rebalancing",
     "Rules",
     "Settings",
     "SimulationResult",
     "Strategy",
+    "VolatilityTarget",
+    "available_strategies",
     "connect",
     "load_settings",
     "metrics",
+    "prove_no_lookahead",
     "run_backtest",
     "simulate",
 ]
 
 _HOMES = {
     "BacktestRun": "services.backtest",
+    "Bands": "simulation",
     "BuyAndHold": "strategies",
+    "CashFlow": "simulation",
+    "Costs": "simulation",
     "Database": "database.connection",
+    "DatedRates": "market.rates",
+    "DualMomentum": "strategies",
+    "EqualRiskContribution": "strategies",
+    "EqualWeight": "strategies",
     "EtfBacktestError": "errors",
+    "FixedWeights": "strategies",
     "ForwardFill": "market",
+    "InverseVolatility": "strategies",
+    "LookAheadProof": "strategies",
+    "MaximumSharpe": "strategies",
+    "MinimumVariance": "strategies",
     "Momentum": "strategies",
+    "MovingAverage": "strategies",
     "PriceBasis": "market",
     "PricePanel": "market",
+    "Rebalancing": "simulation",
     "Rules": "simulation",
     "Settings": "settings",
     "SimulationResult": "simulation",
     "Strategy": "strategies",
+    "VolatilityTarget": "strategies",
+    "available_strategies": "strategies",
     "connect": "database.connection",
     "load_settings": "settings",
+    "prove_no_lookahead": "strategies",
     "run_backtest": "services.backtest",
     "simulate": "simulation",
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from etf_backtest.typing import BoolArray, FloatArray
 SMALLEST = 1e-9
 """Fraction of the value; an order below it is rounding, not an order."""
 _NOISE = 1e-14
+_CONVERGED = 4e-16
 _ITERATIONS = 100
 
 
@@ -146,7 +146,7 @@ class Desk:
             value -= step
             if value <= 0:
                 return None
-            if abs(step) <= 1e-16 * money:
+            if abs(step) <= _CONVERGED * money:
                 break
         return value
 
@@ -167,20 +167,16 @@ class Desk:
         Orders, or None where this way does not lead to cash of 0 or more.
         """
         money = cash + float(held.sum())
-        need = abs(cash - (1.0 - float(targets.sum())) * money)
-        gaps = np.maximum(targets * money - held if buy else held - targets * money, 0.0)
-        total = float(gaps.sum())
-        idle = (cash > (1.0 - float(targets.sum())) * money) != buy
-        ordered = np.zeros(held.size, dtype=np.bool_)
-        if not idle and total > 0:
-            ordered = need * gaps / total > SMALLEST * money
+        direction = 1.0 if buy else -1.0
+        need = direction * (cash - (1.0 - float(targets.sum())) * money)
+        gaps = direction * (targets * money - held)
+        ordered = (gaps > SMALLEST * money) & (need > SMALLEST * money)
+        nothing = np.zeros_like(held)
+        left_alone = Orders(held, ordered & False, nothing, nothing, cash)
         if not ordered.any():
-            nothing = np.zeros_like(held)
-            enough = cash >= 0 or self.borrows
-            return Orders(held, ordered, nothing, nothing, cash) if enough else None
+            return left_alone if cash >= 0 or self.borrows else None
         shares = np.where(ordered, gaps, 0.0) / float(gaps[ordered].sum())
         size = need
-        direction = 1.0 if buy else -1.0
         for _ in range(_ITERATIONS):
             each = size * shares[ordered]
             costs = float(self.cost(each, price[ordered]).sum())
@@ -188,16 +184,14 @@ class Desk:
             step = (size + direction * costs - need) / (1.0 + direction * marginal)
             size -= step
             if size <= 0 or not np.isfinite(size):
-                return None
-            if abs(step) <= 1e-16 * money:
+                return left_alone if buy else None
+            if abs(step) <= _CONVERGED * money:
                 break
         after = held + direction * size * shares
         if not buy and (after < 0).any():
             return None
         if self.lot_size is not None:
-            return self._in_lots(
-                after, held, ordered, money, price, rounded="bought" if buy else "sold"
-            )
+            return self._in_lots(after, held, ordered, money, price)
         commission, slippage = self._paid(np.abs(after - held), price, ordered)
         spent = float((after - held).sum()) + float(commission.sum() + slippage.sum())
         left = self._not_below_zero(cash - spent, money)
@@ -210,18 +204,11 @@ class Desk:
         ordered: BoolArray,
         money: float,
         price: FloatArray,
-        *,
-        rounded: Literal["held", "bought", "sold"] = "held",
     ) -> Orders:
-        """Whole lots: of what is held or bought rounded down, of what is sold rounded up."""
+        """Round what is held after the orders down to whole lots."""
         assert self.lot_size is not None  # noqa: S101  # asked before
         lot = price * self.lot_size
-        if rounded == "sold":
-            whole = np.maximum(held - np.ceil((held - after) / lot - SMALLEST) * lot, 0.0)
-        elif rounded == "bought":
-            whole = held + np.floor((after - held) / lot + SMALLEST) * lot
-        else:
-            whole = np.floor(after / lot + SMALLEST) * lot
+        whole = np.floor(after / lot + SMALLEST) * lot
         ordered = ordered & (np.abs(whole - held) > 1e-6 * lot)
         after = np.where(ordered, whole, held)
         commission, slippage = self._paid(np.abs(after - held), price, ordered)
