@@ -76,7 +76,7 @@ def simulate(
     traded = window.select(strategy.symbols)
     planned = plan_run(prepared, strategy, rules)
     units = units_of(traded, rules)
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused below
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # what overflows is refused below
         book = run_plan(units, traded.dates, planned, rules)
         against = _held_all_the_time(window, benchmark, rules.initial_capital, book.equity.size)
     _check_values(window.dates, book.equity, may_end=book.ruin is not None)
