@@ -76,7 +76,8 @@ def simulate(
     traded = window.select(strategy.symbols)
     planned = plan_run(prepared, strategy, rules)
     units = units_of(traded, rules)
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):  # what overflows is refused below
+    # what overflows is refused below, and a value of 0 is ruin
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         book = run_plan(units, traded.dates, planned, rules)
         against = _held_all_the_time(window, benchmark, rules.initial_capital, book.equity.size)
     _check_values(window.dates, book.equity, may_end=book.ruin is not None)
