@@ -5,16 +5,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from etf_backtest.simulation import Rebalancing
+from etf_backtest.simulation.rebalancing import Period
 from etf_backtest.simulation.schedule import decision_rows, fill_rows
-from etf_backtest.strategies import Rebalance
 from etf_backtest.typing import DateArray
 
 # business days of 2023 and 2024, with 2023-12-29 as the last Friday of 2023
 DATES: DateArray = pd.bdate_range("2023-01-02", "2024-12-31").to_numpy().astype("datetime64[D]")
+WEEKLY = Rebalancing(period="weekly")
 
 
-def decided(rebalance: Rebalance) -> list[dt.date]:
-    days: list[dt.date] = DATES[decision_rows(DATES, rebalance)].tolist()
+def decided(period: Period, *, offset: int = 0) -> list[dt.date]:
+    rebalancing = Rebalancing(period=period, offset=offset)
+    days: list[dt.date] = DATES[decision_rows(DATES, rebalancing)].tolist()
     return days
 
 
@@ -26,7 +29,7 @@ def last_weekday(year: int, month: int) -> dt.date:
 
 
 @pytest.mark.parametrize(
-    ("rebalance", "months"),
+    ("period", "months"),
     [
         ("monthly", range(1, 13)),
         ("quarterly", (3, 6, 9, 12)),
@@ -35,11 +38,11 @@ def last_weekday(year: int, month: int) -> dt.date:
     ],
 )
 def test_the_first_session_and_the_last_of_each_period(
-    rebalance: Rebalance, months: "range | tuple[int, ...]"
+    period: Period, months: "range | tuple[int, ...]"
 ) -> None:
     ends = [last_weekday(year, month) for year in (2023, 2024) for month in months]
     # the very last session of the window is never one
-    assert decided(rebalance) == [dt.date(2023, 1, 2), *ends[:-1]]
+    assert decided(period) == [dt.date(2023, 1, 2), *ends[:-1]]
 
 
 def test_weeks_end_on_fridays_here() -> None:
@@ -50,18 +53,18 @@ def test_weeks_end_on_fridays_here() -> None:
 def test_a_week_without_friday_ends_on_thursday() -> None:
     # Good Friday 2024-03-29 was no session
     dates = np.array(["2024-03-27", "2024-03-28", "2024-04-01", "2024-04-02"], "datetime64[D]")
-    assert decision_rows(dates, "weekly").tolist() == [0, 1]
+    assert decision_rows(dates, WEEKLY).tolist() == [0, 1]
 
 
 def test_daily_and_never() -> None:
-    assert decision_rows(DATES[:4], "daily").tolist() == [0, 1, 2]
-    assert decision_rows(DATES, "never").tolist() == [0]
+    assert decision_rows(DATES[:4], Rebalancing(period="daily")).tolist() == [0, 1, 2]
+    assert decision_rows(DATES, Rebalancing()).tolist() == [0]
 
 
 def test_weeks_before_1970() -> None:
     # Friday, Monday, Friday, Monday
     dates = np.array(["1969-12-19", "1969-12-22", "1969-12-26", "1969-12-29"], "datetime64[D]")
-    assert decision_rows(dates, "weekly").tolist() == [0, 2]
+    assert decision_rows(dates, WEEKLY).tolist() == [0, 2]
 
 
 def test_the_last_session_never_trades() -> None:
@@ -74,4 +77,4 @@ def test_the_last_session_never_trades() -> None:
 def test_a_week_ends_on_sunday_where_sunday_is_a_session() -> None:
     # Saturday, Sunday, Monday, Tuesday
     dates = np.array(["2024-06-01", "2024-06-02", "2024-06-03", "2024-06-04"], "datetime64[D]")
-    assert decision_rows(dates, "weekly").tolist() == [0, 1]
+    assert decision_rows(dates, WEEKLY).tolist() == [0, 1]

@@ -72,11 +72,11 @@ def run(panel: PricePanel, strategy: Strategy, rules: Rules) -> SimulationResult
 @given(seeds, registered(), rules)
 def test_equity_is_cash_and_shares_at_their_price(seed: int, strategy: Any, rules: Rules) -> None:
     result = run(walk(seed), strategy, rules)
-    value = result.book.cash + (result.book.shares * result.panel.prices).sum(axis=1)
+    value = result.book.cash + (result.book.units * result.panel.prices).sum(axis=1)
     np.testing.assert_allclose(result.book.equity, value, rtol=1e-9)
     assert result.book.equity[0] == rules.initial_capital
     assert (result.book.cash >= 0).all()
-    assert (result.book.shares >= 0).all()
+    assert (result.book.units >= 0).all()
 
 
 @unhurried
@@ -86,7 +86,7 @@ def test_trading_alone_makes_no_money(seed: int, strategy: Any, rules: Rules) ->
     result = run(walk(seed), strategy, rules)
     days = np.diff(result.panel.dates).astype(float)
     interest = 1 + rules.cash_rate * days / 365
-    carried = (result.book.shares[:-1] * result.panel.prices[1:]).sum(axis=1)
+    carried = (result.book.units[:-1] * result.panel.prices[1:]).sum(axis=1)
     np.testing.assert_allclose(
         result.book.equity[1:], carried + result.book.cash[:-1] * interest, rtol=1e-11
     )
@@ -100,14 +100,14 @@ def test_the_future_changes_nothing(seed: int, strategy: Any, rules: Rules, cut:
     panel = walk(seed)
     full, short = run(panel, strategy, rules), run(panel.rows(0, cut), strategy, rules)
     sessions = short.window.sessions
-    np.testing.assert_array_equal(full.book.shares[: sessions - 1], short.book.shares[:-1])
+    np.testing.assert_array_equal(full.book.units[: sessions - 1], short.book.units[:-1])
     np.testing.assert_allclose(full.book.equity[:sessions], short.book.equity, rtol=1e-13)
 
     other = panel.prices.copy()
     other[cut:] = other[cut - 1] * walk(seed + 1).prices[cut:] / 100
     changed = run(panel.with_prices(other), strategy, rules)
     np.testing.assert_array_equal(
-        full.book.shares[: sessions - 1], changed.book.shares[: sessions - 1]
+        full.book.units[: sessions - 1], changed.book.units[: sessions - 1]
     )
     np.testing.assert_allclose(
         full.book.equity[:sessions], changed.book.equity[:sessions], rtol=1e-13
@@ -136,7 +136,7 @@ def test_twice_the_capital_is_twice_the_value(
     scaled = run(walk(seed), strategy, rules.model_copy(update={"initial_capital": capital}))
     np.testing.assert_allclose(scaled.book.equity, once.book.equity * factor, rtol=1e-10)
     np.testing.assert_allclose(
-        scaled.book.shares, once.book.shares * factor, rtol=1e-9, atol=1e-9 * capital
+        scaled.book.units, once.book.units * factor, rtol=1e-9, atol=1e-9 * capital
     )
 
 

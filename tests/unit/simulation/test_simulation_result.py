@@ -8,8 +8,17 @@ import pandas as pd
 import pytest
 
 from etf_backtest.market import PricePanel
-from etf_backtest.simulation import CONVENTIONS_VERSION, Rules, SimulationResult, simulate
+from etf_backtest.simulation import (
+    CONVENTIONS_VERSION,
+    Rebalancing,
+    Rules,
+    SimulationResult,
+    simulate,
+)
 from etf_backtest.strategies import BuyAndHold, Momentum
+
+
+TRADES = ["date", "symbol", "shares", "price", "notional", "commission", "slippage"]
 
 
 @pytest.fixture
@@ -34,7 +43,7 @@ def test_curves_are_dated(result: SimulationResult) -> None:
     for table in (result.shares, result.weights):
         assert list(table.columns) == ["A", "B"]
         assert (table.index == index).all()
-    assert list(result.trades.columns) == ["date", "symbol", "shares", "price", "notional"]
+    assert list(result.trades.columns) == TRADES
     assert (result.window.start, result.window.end) == (dt.date(2022, 1, 3), index[-1].date())
     assert result.window.sessions == 300
     assert repr(result).startswith("SimulationResult(momentum, 2022-01-03 to 2023-02-24, 10,000.00")
@@ -64,7 +73,12 @@ def test_the_result_as_json(result: SimulationResult) -> None:
     assert list(stored) == [
         "schema",
         "conventions_version",
+        "versions",
+        "fingerprint",
+        "fingerprints",
         "window",
+        "asked_window",
+        "ruin",
         "strategy",
         "rules",
         "rebalance",
@@ -79,11 +93,18 @@ def test_the_result_as_json(result: SimulationResult) -> None:
         "cash",
         "benchmark_equity",
         "weights",
+        "flows",
+        "costs",
         "trades",
     ]
+    assert stored["schema"] == 2
     assert stored["conventions_version"] == CONVENTIONS_VERSION == 1
     assert stored["strategy"]["name"] == "momentum"
-    assert (stored["rebalance"], stored["lag"]) == ("monthly", 1)
+    assert (stored["rebalance"]["period"], stored["lag"]) == ("monthly", 1)
+    assert Rebalancing.model_validate(stored["rebalance"]) == result.rebalance
+    assert stored["ruin"] is None
+    assert stored["asked_window"] == stored["window"]
+    assert stored["flows"] == stored["costs"] == {}
     # full precision: the very same numbers come back
     assert stored["equity"] == result.equity.tolist()
     assert stored["weights"]["A"] == result.weights["A"].tolist()
@@ -109,4 +130,4 @@ def test_no_benchmark_no_trades_no_nan() -> None:
     assert metrics["undefined"]["sharpe_ratio"] == "one return has no standard deviation"
     assert not any(isinstance(value, float) and math.isnan(value) for value in metrics.values())
     assert result.trades.empty
-    assert list(result.trades.columns) == ["date", "symbol", "shares", "price", "notional"]
+    assert list(result.trades.columns) == TRADES
