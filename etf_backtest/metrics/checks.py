@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike
 from etf_backtest.errors import ReturnsError
 from etf_backtest.market.rates import DatedRates, rates_in_force
 from etf_backtest.market.sessions import as_sessions, check_ascending
-from etf_backtest.typing import DateArray, DateLike, FloatArray
+from etf_backtest.typing import DateArray, FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RiskFree: TypeAlias = "float | DatedRates | Mapping[DateLike, float] | pd.Series[float]"
+RiskFree: TypeAlias = "float | DatedRates | Mapping[Any, float] | pd.Series[float]"
 """Annual rate, a fraction: a constant, or a series of rates by the date since which they hold."""
 
 
