@@ -11,6 +11,8 @@ from etf_backtest.typing import FloatArray
 _MOST_STEPS = 200
 _CLOSE = 1e-12
 """Newton's method stops here: risk contributions are equal but for rounding."""
+_NO_END = 1e6
+"""Where y grows beyond, the function has no minimum: a mix has a millionth of its parts' risk."""
 _EQUAL = 1e-10
 """What is promised: no risk contribution differs from the others by more, as a fraction of them."""
 
@@ -46,13 +48,15 @@ def equal_risk_weights(correlation: FloatArray, deviations: FloatArray) -> Float
         return None
     y = np.full(size, math.sqrt(size / total))
     for _ in range(_MOST_STEPS):
-        pull = _times(correlation, y)
-        if np.abs(y * pull - 1.0).max() <= _CLOSE:
+        excess = y * _times(correlation, y) - 1.0
+        if np.abs(excess).max() <= _CLOSE:
             break
-        gradient = pull - 1.0 / y
-        step = np.linalg.solve(correlation + np.diag(1.0 / (y * y)), gradient)
-        decrement = math.sqrt(max(float((gradient * step).sum()), 0.0))
-        y = y - step / (1.0 if decrement < 0.25 else 1.0 + decrement)
+        # Newton's step as a fraction of y: its matrix has no eigenvalue below 1
+        step = np.linalg.solve(y[:, np.newaxis] * correlation * y + np.eye(size), excess)
+        decrement = math.sqrt(max(float((excess * step).sum()), 0.0))
+        y = y * (1.0 - step / (1.0 if decrement < 0.25 else 1.0 + decrement))
+        if y.max() > _NO_END:
+            return None
     contributions = y * _times(correlation, y)
     if not np.abs(contributions / contributions.mean() - 1.0).max() <= _EQUAL:
         return None
