@@ -10,6 +10,7 @@ from etf_backtest.market import LONGEST_CLOSURE, PriceBasis, PricePanel
 from etf_backtest.market.sessions import as_date
 from etf_backtest.simulation.book import Book
 from etf_backtest.simulation.planning import Planned
+from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.strategies import Strategy
 
@@ -24,6 +25,15 @@ def notes_on(
 ) -> Iterator[str]:
     """Yield the warnings that follow from prices, strategy and rules, the worst first."""
     yield from _ruin(panel, book)
+    yield from notes_on_inputs(
+        panel, strategy, rebalancing=planned.rebalancing, lag=planned.lag, rules=rules
+    )
+
+
+def notes_on_inputs(
+    panel: PricePanel, strategy: Strategy, *, rebalancing: Rebalancing, lag: int, rules: Rules
+) -> Iterator[str]:
+    """Yield the warnings that do not depend on what the strategy did with the money."""
     adjusted = [
         symbol
         for symbol, basis in zip(panel.symbols, panel.basis, strict=True)
@@ -35,15 +45,15 @@ def notes_on(
             "their ratios, not computed from closes, dividends and splits"
         )
     yield from _holes(panel)
-    if strategy.looks_at_prices and planned.lag == 0:
+    if strategy.looks_at_prices and lag == 0:
         yield (
             f"{strategy.name} looks at prices and was run with lag 0: it buys at the very close "
             "that it decides on, which nobody can do"
         )
-    if strategy.rebalance == "never" and str(planned.rebalancing) not in ("never", "cashflow"):
+    if strategy.rebalance == "never" and str(rebalancing) not in ("never", "cashflow"):
         yield (
             f"{strategy.name} does not rebalance by itself; the rules take it back to its weights "
-            f"({planned.rebalancing})"
+            f"({rebalancing})"
         )
     yield from _units(panel, strategy, rules)
 
