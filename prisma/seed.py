@@ -152,7 +152,7 @@ FILL_IN_SCHEMA = """
 UPDATE strategies SET parameters_schema = $2::jsonb
 WHERE is_system AND type::text = $1 AND parameters_schema IS NULL
 """
-"""For rows of the system that are older than the column: it was empty, so nothing is overwritten."""
+"""For rows of the system that are older than the column; nothing is overwritten."""
 
 
 async def fill_in_schemas(db: Database) -> int:

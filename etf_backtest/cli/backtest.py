@@ -139,7 +139,7 @@ def list_(
     json: JSON = False,
 ) -> None:
     """List your backtests, newest first."""
-    from etf_backtest.services.backtest import list_backtests
+    from etf_backtest.services.stored_backtests import list_backtests
 
     wanted = None if status is None else status.value
     rows = with_database(lambda db: list_backtests(db, status=wanted, limit=limit))
@@ -161,7 +161,7 @@ def show(
     json: JSON = False,
 ) -> None:
     """Show one backtest: metrics, curve, warnings; with --json all of its results."""
-    from etf_backtest.services.backtest import find_backtest
+    from etf_backtest.services.stored_backtests import find_backtest
 
     row = with_database(lambda db: find_backtest(db, backtest_id))
     backtest_view.show(row, json=json)

@@ -22,7 +22,8 @@ def metrics_row(
 ) -> tuple[PerformanceMetricsCreateInput, tuple[str, ...]]:
     """The row of a result, and a warning for each metric that does not fit its column.
 
-    Such a metric is null in the row and whole in the results: it is never clipped.
+    Such a metric is null in the row and whole in the results: it is never clipped. `cagr` stands in
+    the column annualized_return; every other metric has a column of its own name.
     """
     columns: dict[str, Decimal | None] = {}
     warnings: list[str] = []
@@ -40,19 +41,31 @@ def metrics_row(
         {
             "backtestId": backtest_id,
             "totalReturn": columns["total_return"],
-            "annualizedReturn": columns["annualized_return"],
+            "annualizedReturn": columns["cagr"],
             "volatility": columns["volatility"],
             "sharpeRatio": columns["sharpe_ratio"],
             "sortinoRatio": columns["sortino_ratio"],
             "calmarRatio": columns["calmar_ratio"],
             "maxDrawdown": columns["max_drawdown"],
+            "ulcerIndex": columns["ulcer_index"],
+            "ulcerPerformanceIndex": columns["ulcer_performance_index"],
             "valueAtRisk95": columns["value_at_risk_95"],
             "conditionalValueAtRisk95": columns["conditional_value_at_risk_95"],
             "alpha": columns["alpha"],
             "beta": columns["beta"],
+            "rSquared": columns["r_squared"],
+            "correlation": columns["correlation"],
             "informationRatio": columns["information_ratio"],
             "trackingError": columns["tracking_error"],
+            "upCapture": columns["up_capture"],
+            "downCapture": columns["down_capture"],
+            "omegaRatio": columns["omega_ratio"],
+            "tailRatio": columns["tail_ratio"],
+            "skewness": columns["skewness"],
+            "kurtosis": columns["kurtosis"],
             "winRate": columns["win_rate"],
+            "moneyWeightedReturn": columns["money_weighted_return"],
+            "turnover": columns["turnover"],
             "windowStart": _midnight(result.window.start),
             "windowEnd": _midnight(result.window.end),
             "sessions": result.window.sessions,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from etf_backtest.database.models import StrategyType, UniqueViolationError, to_json
 from etf_backtest.errors import (
@@ -12,11 +12,10 @@ from etf_backtest.errors import (
     InvalidPortfolioError,
     NameTakenError,
     NotFoundError,
-    UnknownStrategyError,
 )
 from etf_backtest.services.accounts import local_user
 from etf_backtest.services.portfolios import check_name, parse_uuid
-from etf_backtest.strategies import STRATEGIES
+from etf_backtest.strategies import STRATEGIES, find_strategy_class
 from etf_backtest.typing import JsonObject
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ CUSTOM = "custom"
 class StrategyKind:
     """What a strategy's row says about its class."""
 
-    type: str
+    stored_type: str
     implementation: str | None
     strategy: type[Strategy]
 
@@ -66,19 +65,17 @@ def strategy_kind(name: str) -> StrategyKind:
 
     Raises
     ------
-    UnknownStrategyError
-        It is neither; the message lists what there is.
+    UnknownStrategyError, EntryPointError
+        It is neither, or the entry point cannot be used.
     """
     registered = name.replace("-", "_")
     if registered in STRATEGIES:
         return StrategyKind(registered, None, STRATEGIES[registered])
-    from etf_backtest.strategies import available_strategies
-
-    available = available_strategies()
     entry_point = name.removeprefix(f"{CUSTOM}:")
-    if entry_point in STRATEGIES or entry_point not in available:
-        raise UnknownStrategyError(name, known=tuple(available))
-    return StrategyKind(CUSTOM, entry_point, available[entry_point])
+    strategy = find_strategy_class(entry_point)
+    if entry_point in STRATEGIES:  # custom:momentum
+        return StrategyKind(entry_point, None, strategy)
+    return StrategyKind(CUSTOM, entry_point, strategy)
 
 
 def kind_of(row: StrategyRow) -> StrategyKind:
@@ -86,8 +83,8 @@ def kind_of(row: StrategyRow) -> StrategyKind:
 
     Raises
     ------
-    UnknownStrategyError
-        Its entry point is not installed here.
+    UnknownStrategyError, EntryPointError
+        Its entry point is not installed here, or cannot be used.
     """
     if row.implementation is None:
         return strategy_kind(str(row.type))
@@ -99,7 +96,7 @@ def build_stored(row: StrategyRow, allocations: Mapping[str, float]) -> Strategy
 
     Raises
     ------
-    UnknownStrategyError, InvalidParametersError, AllocationError
+    UnknownStrategyError, EntryPointError, InvalidParametersError, AllocationError
         The row or the allocations do not make one.
     """
     return kind_of(row).strategy.from_stored(dict(row.parameters), allocations)
@@ -126,7 +123,7 @@ async def create_strategy(
 
     Raises
     ------
-    UnknownStrategyError, InvalidParametersError, InvalidPortfolioError
+    UnknownStrategyError, EntryPointError, InvalidParametersError, InvalidPortfolioError
         Saying which value is wrong and what was expected; nothing was stored.
     NameTakenError
         The user has a strategy of that name.
@@ -142,7 +139,7 @@ async def create_strategy(
             data={
                 "userId": user.id,
                 "name": name,
-                "type": StrategyType(chosen.type),
+                "type": StrategyType(chosen.stored_type),
                 "implementation": chosen.implementation,
                 "description": description or first_line(chosen.strategy.__doc__),
                 "parameters": to_json(values),
@@ -171,7 +168,7 @@ def stored_schema(row: StrategyRow) -> JsonObject:
     stored = row.parametersSchema
     if stored is None:
         return current or {}
-    schema: JsonObject = dict(stored)
+    schema = dict(cast("JsonObject", stored))
     properties, order = schema.get("properties"), (current or {}).get("properties")
     if isinstance(properties, dict) and isinstance(order, dict):
         rank = {name: number for number, name in enumerate(order)}

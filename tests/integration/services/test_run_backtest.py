@@ -17,6 +17,7 @@ from etf_backtest.errors import (
     BacktestFailedError,
     InvalidParametersError,
     InvalidPortfolioError,
+    MissingPricesError,
     NameTakenError,
     NoPricesError,
     NotFoundError,
@@ -25,9 +26,10 @@ from etf_backtest.errors import (
 )
 from etf_backtest.market.bar import Bar
 from etf_backtest.services.accounts import local_user
-from etf_backtest.services.backtest import find_backtest, list_backtests, run_backtest
+from etf_backtest.services.backtest import run_backtest
 from etf_backtest.services.portfolios import create_portfolio
-from etf_backtest.simulation import Rules, simulate
+from etf_backtest.services.stored_backtests import find_backtest, list_backtests
+from etf_backtest.simulation import Costs, Rules, simulate
 from tests.integration.services.conftest import AddPrices
 
 pytestmark = pytest.mark.each_postgres
@@ -71,7 +73,7 @@ async def test_a_completed_backtest_keeps_results_metrics_and_times(
     assert metrics.sessions == 3
     assert metrics.windowStart.date() == dt.date(2024, 1, 1)
     warnings: Any = row.results["warnings"]
-    assert any("annualized_return" in warning for warning in warnings)
+    assert any("cagr" in warning for warning in warnings)
 
 
 async def test_the_service_gives_what_the_pure_simulation_gives(
@@ -132,23 +134,40 @@ async def test_closes_without_dividends_give_no_total_return(db: Database) -> No
 async def test_a_run_that_cannot_be_computed_is_failed_with_its_reason(
     db: Database, add_prices: AddPrices
 ) -> None:
-    """BBB has no price on 2024-01-02 inside the window, and nothing is invented."""
+    """An order of 600 costs 600, and there are two: more than the 1000 that there are."""
     await make_portfolio(db)
     await add_prices("AAA", ["100", "120", "110"])
-    bars = [Bar("BBB", dt.date(2024, 1, day), adjusted_close=Decimal(50)) for day in (1, 3)]
-    await store_bars(db.url, bars, source="test")
-    with pytest.raises(BacktestFailedError, match="BBB") as failure:
-        await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    await add_prices("BBB", ["100", "120", "110"])
+    with pytest.raises(BacktestFailedError, match="cost more than the 1,000") as failure:
+        await run_backtest(
+            db,
+            portfolio="p",
+            strategy="buy-and-hold",
+            rules=Rules(costs=Costs(commission_fixed=600)),
+        )
     row = await db.backtest.find_unique(
         where={"id": failure.value.backtest_id}, include={"metrics": True}
     )
     assert row is not None
     assert row.status == "failed"
     assert row.errorMessage is not None
-    assert "2024-01-02" in row.errorMessage
+    assert "2024-01-01" in row.errorMessage
     assert row.completedAt is not None
     assert row.results is None
     assert row.metrics is None
+
+
+async def test_missing_prices_are_found_before_anything_is_stored(
+    db: Database, add_prices: AddPrices
+) -> None:
+    """BBB has no price on 2024-01-02 inside the window, and nothing is invented."""
+    await make_portfolio(db)
+    await add_prices("AAA", ["100", "120", "110"])
+    bars = [Bar("BBB", dt.date(2024, 1, day), adjusted_close=Decimal(50)) for day in (1, 3)]
+    await store_bars(db.url, bars, source="test")
+    with pytest.raises(MissingPricesError, match="BBB lacks prices on 1 session from 2024-01-02"):
+        await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    assert await db.backtest.count() == 0
 
 
 async def test_a_metric_that_does_not_fit_its_column_is_null_and_named(
@@ -294,8 +313,8 @@ async def test_adjusted_closes_of_two_imports_are_not_spliced_without_a_word(
 async def test_fractions_that_a_strategy_ignores_are_mentioned(
     db: Database, add_prices: AddPrices
 ) -> None:
-    await add_prices("AAA", ["100", "101", "102"])
-    await add_prices("BBB", ["100", "101", "102"])
+    await add_prices("AAA", ["100", "101", "102", "103"])
+    await add_prices("BBB", ["100", "101", "102", "103"])
     await make_portfolio(db, {"AAA": Decimal("0.7"), "BBB": Decimal("0.2")})
     stored: Any = (await run_backtest(db, portfolio="p", strategy="momentum")).backtest.results
     assert any("play no part" in warning for warning in stored["warnings"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,8 +49,10 @@ async def test_seed_again_changes_nothing_and_keeps_edits(
         }
         for strategy in stored:
             kind = STRATEGIES[str(strategy.type)]
-            assert strategy.parametersSchema == kind.Parameters.model_json_schema()
-            assert strategy.parameters == kind.Parameters().model_dump(mode="json")
+            schema: Any = strategy.parametersSchema
+            parameters: Any = strategy.parameters
+            assert schema == kind.Parameters.model_json_schema()
+            assert parameters == kind.Parameters().model_dump(mode="json")
             assert strategy.implementation is None
             built = build_strategy(
                 str(strategy.type), dict(strategy.parameters), {"MTUM": 0.5, "USMV": 0.5}
@@ -93,7 +96,8 @@ async def test_rows_of_the_first_release_get_the_schema_and_nothing_else(
     assert f"seeded {added} strategies and 15 ETFs; 1 strategies got the schema" in said
     async with connect(settings) as db:
         new = await db.strategy.find_unique_or_raise(where={"id": old.id})
-        assert new.parametersSchema == STRATEGIES["momentum"].Parameters.model_json_schema()
+        schema: Any = new.parametersSchema
+        assert schema == STRATEGIES["momentum"].Parameters.model_json_schema()
         ignored = {"parametersSchema", "updatedAt"}
         assert new.model_dump(exclude=ignored) == old.model_dump(exclude=ignored)
         # a user's row is the user's

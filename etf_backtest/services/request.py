@@ -1,0 +1,162 @@
+"""What a backtest needs, checked before anything is stored."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from etf_backtest.errors import InvalidParametersError, WindowError
+from etf_backtest.market.rates import rates_in_force
+from etf_backtest.market.sessions import as_date
+from etf_backtest.services.portfolios import check_capital, check_name, find_portfolio
+from etf_backtest.services.price_panel import FittedWindow, fit_window, load_prices
+from etf_backtest.services.strategies import build_stored, find_strategy
+from etf_backtest.simulation import Rules, check_risk_free
+from etf_backtest.simulation.preparation import Prepared, prepare
+from etf_backtest.simulation.units import units_of
+
+if TYPE_CHECKING:
+    from etf_backtest.database.connection import Database
+    from etf_backtest.database.models import Portfolio
+    from etf_backtest.database.models import Strategy as StrategyRow
+    from etf_backtest.market import PricePanel
+    from etf_backtest.market.rates import DatedRates
+    from etf_backtest.strategies import Strategy
+
+LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asks for, by name; rules are complete but for the portfolio's capital."""
+
+    portfolio: str
+    strategy: str
+    rules: Rules
+    start: dt.date | None
+    end: dt.date | None
+    benchmark: str | None
+    name: str | None
+    risk_free: float | DatedRates
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """All that a run needs, checked."""
+
+    title: str
+    portfolio: Portfolio
+    strategy_row: StrategyRow
+    strategy: Strategy
+    rules: Rules
+    capital: Decimal
+    benchmark: str | None
+    risk_free: float | DatedRates
+    panel: PricePanel
+    window: FittedWindow
+    notes: tuple[str, ...]
+
+
+def rules_with(rules: Rules | None, **given: object) -> Rules:
+    """Rules with single ones given beside them, where they are not None.
+
+    Raises
+    ------
+    InvalidParametersError
+        A rule is given twice, or one is out of bounds.
+    """
+    fields = {} if rules is None else {key: getattr(rules, key) for key in rules.model_fields_set}
+    beside = {key: value for key, value in given.items() if value is not None}
+    if twice := [key for key in beside if key in fields]:
+        raise InvalidParametersError(
+            "run_backtest",
+            [f"{key}: given in the rules and as an argument" for key in twice],
+            accepted=("each rule once",),
+        )
+    return Rules.model_validate({**fields, **beside})
+
+
+async def check_request(db: Database, asked: Asked) -> Request:
+    """Find and check everything that a run needs; nothing is written.
+
+    Raises
+    ------
+    NotFoundError, InvalidParametersError, InvalidPortfolioError, NoPricesError, NoClosesError, \
+    MissingPricesError, UnknownSymbolError, RateError, WindowError, UncoveredWindowError
+        What was asked for cannot be.
+    """
+    portfolio = await find_portfolio(db, asked.portfolio)
+    strategy_row = await find_strategy(db, asked.strategy)
+    capital = portfolio.initialCapital
+    if "initial_capital" in asked.rules.model_fields_set:
+        capital = Decimal(repr(asked.rules.initial_capital))
+    check_capital(capital)
+    risk_free = check_risk_free(asked.risk_free)
+    title = (asked.name or f"{portfolio.name}: {strategy_row.name}")[:LONGEST_NAME]
+    check_name(title if asked.name is None else asked.name)
+    rules = asked.rules.model_copy(update={"initial_capital": float(capital)})
+    allocations = {h.symbol: float(h.allocation) for h in portfolio.holdings or []}
+    strategy = build_stored(strategy_row, allocations)
+    benchmark = None if asked.benchmark is None else asked.benchmark.upper()
+    symbols = [*strategy.symbols, *([] if benchmark is None else [benchmark])]
+    loaded = await load_prices(db.url, symbols)
+    window = fit_window(loaded.panel, asked.start, asked.end, rules.missing)
+    check_inputs(
+        prepare(loaded.panel, strategy, rules, benchmark, window.start, window.end),
+        strategy,
+        rules,
+        risk_free,
+    )
+    return Request(
+        title=title,
+        portfolio=portfolio,
+        strategy_row=strategy_row,
+        strategy=strategy,
+        rules=rules,
+        capital=capital,
+        benchmark=benchmark,
+        risk_free=risk_free,
+        panel=loaded.panel,
+        window=window,
+        notes=(*allocation_notes(strategy, allocations), *loaded.notes, *window.notes),
+    )
+
+
+def check_inputs(
+    prepared: Prepared, strategy: Strategy, rules: Rules, risk_free: float | DatedRates
+) -> None:
+    """Refuse inputs with which a run would fail, or could never trade.
+
+    Raises
+    ------
+    NoClosesError, RateError, WindowError
+    """
+    dates = prepared.window.dates
+    units_of(prepared.window.select(strategy.symbols), rules)
+    for rate in (rules.cash_rate, rules.borrow_rate, risk_free):
+        if rate is not None:
+            rates_in_force(rate, dates)
+    history = prepared.history.dates
+    if history.size < strategy.needed_sessions:
+        raise WindowError(
+            f"{strategy.name} looks back over {strategy.needed_sessions} sessions, but from "
+            f"{as_date(history[0])} to the end of the window {as_date(history[-1])} there are "
+            f"{history.size}: it could never decide",
+            start=as_date(dates[0]),
+            end=as_date(dates[-1]),
+            remedy="shorten its look-back, choose a later end, or import earlier prices",
+        )
+
+
+def allocation_notes(strategy: Strategy, allocations: Mapping[str, float]) -> Iterator[str]:
+    """A word to whoever expects fractions to be kept by a strategy that ignores them."""
+    even = len(set(allocations.values())) == 1 and math.isclose(sum(allocations.values()), 1.0)
+    if not (strategy.uses_allocations or even):
+        yield (
+            f"{strategy.name} chooses among the portfolio's symbols and sets their weights itself; "
+            "the portfolio's fractions play no part"
+        )
