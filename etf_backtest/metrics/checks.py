@@ -30,7 +30,8 @@ def as_numbers(name: str, values: ArrayLike) -> FloatArray:
         They are not real numbers.
     """
     try:
-        array = np.asarray(values)
+        # np.asarray would bring what a mask hides to light
+        array = np.ma.filled(values, np.nan) if np.ma.isMA(values) else np.asarray(values)
         if array.dtype.kind in "iufO":
             return array.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError) as error:

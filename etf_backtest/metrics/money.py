@@ -19,7 +19,7 @@ WIDEST = 1e9
 POINTS = 33
 """Points of one stretch of the search for a root; of two roots closer than that none is seen."""
 PRECISION = 4.5e-16
-"""Relative step at which a root is found."""
+"""Step at which a root u is found, relative to it (to 0.01 where it is nearer to 0)."""
 
 
 def money_weighted_return(equity: ArrayLike, flows: ArrayLike, dates: DateArray) -> float:
@@ -165,6 +165,6 @@ class _PresentValue:
             if not (min(low, high) < u - step < max(low, high) and abs(step) < before / 2.0):
                 step = u - (low + high) / 2.0
             before = abs(step)
-            if abs(step) <= PRECISION * abs(u):
+            if abs(step) <= PRECISION * max(abs(u), 0.01):
                 return u - step
             u -= step

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etf_backtest.errors import ReturnsError, UndefinedMetricError
@@ -63,6 +63,7 @@ def test_numpys_covariance() -> None:
         assert parts.holdings[column] == pytest.approx(expected, rel=1e-10)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 800), st.integers(1, 6))
 def test_the_parts_add_up(seed: int, sessions: int, holdings: int) -> None:
     rng = np.random.default_rng(seed)

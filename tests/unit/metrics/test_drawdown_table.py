@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etf_backtest import metrics
@@ -115,6 +115,7 @@ def test_frame() -> None:
     assert frame["days"].tolist() == [11, 7, 9]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=60), st.integers(0, 5))
 def test_the_table_and_the_metrics_agree(changes: list[float], limit: int) -> None:
     days = np.datetime64("2024-01-01") + np.arange(len(changes) + 1)

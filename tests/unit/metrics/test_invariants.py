@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from etf_backtest import metrics
@@ -41,6 +41,7 @@ def known(value: float | None) -> float:
     return value
 
 
+@settings(deadline=None)
 @given(pairs(), st.floats(-0.1, 0.2))
 def test_bounds(pair: Pair, risk_free: float) -> None:
     found = measured(pair, risk_free)
@@ -61,6 +62,7 @@ def test_bounds(pair: Pair, risk_free: float) -> None:
     assert known(found.max_drawdown) <= known(found.total_return) + 1e-12
 
 
+@settings(deadline=None)
 @given(pairs())
 def test_a_constant_rate_moves_nothing_of_second_order(pair: Pair) -> None:
     one, other = measured(pair, 0.0), measured(pair, 0.08)
@@ -68,6 +70,7 @@ def test_a_constant_rate_moves_nothing_of_second_order(pair: Pair) -> None:
         assert getattr(one, name) == pytest.approx(getattr(other, name), rel=1e-9, abs=1e-12)
 
 
+@settings(deadline=None)
 @given(pairs(), st.floats(0.05, 1.0))
 def test_scale(pair: Pair, scale: float) -> None:
     # scaled returns: means and deviations go with them, ratios of them stay
@@ -84,6 +87,7 @@ def test_scale(pair: Pair, scale: float) -> None:
         assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-7, abs=1e-8)
 
 
+@settings(deadline=None)
 @given(pairs())
 def test_sign(pair: Pair) -> None:
     own = pair[0].clip(-0.5, 0.5)
@@ -96,6 +100,7 @@ def test_sign(pair: Pair) -> None:
         assert other.omega_ratio == pytest.approx(1 / one.omega_ratio, rel=1e-9)
 
 
+@settings(deadline=None)
 @given(pairs(), st.integers(0, 2**32 - 1))
 def test_order_plays_no_part_where_there_is_no_path(pair: Pair, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(pair[0].size)
@@ -110,6 +115,7 @@ def test_order_plays_no_part_where_there_is_no_path(pair: Pair, seed: int) -> No
             assert getattr(other, name) == pytest.approx(expected, rel=1e-8, abs=1e-11)
 
 
+@settings(deadline=None)
 @given(pairs())
 def test_identities(pair: Pair) -> None:
     found = measured(pair)
@@ -123,6 +129,7 @@ def test_identities(pair: Pair) -> None:
         assert product == pytest.approx(known(found.cagr), rel=1e-12)
 
 
+@settings(deadline=None)
 @given(pairs())
 def test_functions_and_summary_are_one(pair: Pair) -> None:
     own, benchmark = pair
@@ -166,6 +173,7 @@ def test_functions_and_summary_are_one(pair: Pair) -> None:
 WILD = st.floats(-1.0, 1e300) | st.floats(-1e-300, 1e-300) | st.sampled_from([-1.0, 0.0, 1e300])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(WILD, WILD), min_size=1, max_size=50), st.floats(-0.99, 1e300))
 def test_extremes_have_a_value_or_a_reason(wild: list[tuple[float, float]], rate: float) -> None:
     own, benchmark = (np.array(column) for column in zip(*wild, strict=True))
@@ -178,6 +186,7 @@ def test_extremes_have_a_value_or_a_reason(wild: list[tuple[float, float]], rate
         assert value is None or math.isfinite(value), name
 
 
+@settings(deadline=None)
 @given(st.floats(-1.0, 1e6), st.integers(2, 400))
 def test_constant_returns_have_no_risk(value: float, size: int) -> None:
     assume(value == 0.0 or abs(value) > 1e-12)

@@ -4,6 +4,7 @@ import datetime as dt
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from etf_backtest import metrics
@@ -234,6 +235,8 @@ def test_summary_has_its_window() -> None:
         ("ten", {}, "returns: expected numbers"),
         ([0.1, 1j], {}, "returns: expected numbers, received the type complex128"),
         ([0.1, None], {}, "returns: number 1 is nan"),
+        (np.ma.array([0.1, 0.2], mask=[False, True]), {}, "returns: number 1 is nan"),
+        (["0.1 %"], {}, "returns: expected numbers"),
         ([0.1], {"equity": [1.0]}, r"equity: expected 2, one for each session, received \(1,\)"),
         ([0.1], {"equity": [0.0, 1.0]}, "equity: it begins with 0.0, expected more than 0"),
         ([0.1], {"equity": [1.0, math.inf]}, "equity: number 1 is inf"),
@@ -247,3 +250,12 @@ def test_what_cannot_be_measured(
 ) -> None:
     with pytest.raises(ReturnsError, match=message):
         metrics.summary(returns, **options)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_series_of_other_dates_are_not_compared() -> None:
+    returns = pd.Series([0.1, 0.2], index=pd.bdate_range("2024-01-01", periods=2))
+    assert metrics.correlation(returns, returns) == pytest.approx(1.0)
+    assert metrics.correlation(returns, [0.2, 0.4]) == pytest.approx(1.0)
+    shifted = returns.set_axis(returns.index + pd.offsets.BDay())
+    with pytest.raises(ReturnsError, match="its index is not that of the returns .*align"):
+        metrics.summary(returns, shifted)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from etf_backtest import metrics
@@ -96,6 +96,7 @@ def test_the_currency_plays_no_part(scale: float) -> None:
     assert rate == pytest.approx((50 + math.sqrt(31100)) / 200 - 1, rel=1e-12)
 
 
+@settings(deadline=None)
 @given(
     st.floats(-0.9, 5.0),
     st.lists(st.tuples(st.integers(1, 400), st.floats(-1e4, 1e4)), min_size=1, max_size=30),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etf_backtest import metrics
@@ -148,6 +148,7 @@ def test_returns_that_are_none() -> None:
         rolling([0.1, float("nan")], 1)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(-1.0, 1e300) | st.floats(-1.0, 1.0), min_size=1, max_size=30),
     st.integers(1, 30),
