@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from etf_backtest.errors import UndefinedMetricError
+from etf_backtest.errors import InvalidParametersError, UndefinedMetricError
 from etf_backtest.metrics.sample import Sample, evaluate
 from etf_backtest.typing import FloatArray
 
@@ -16,7 +16,13 @@ TAIL = 0.05
 
 
 def value_at_risk(returns: ArrayLike, tail: float = TAIL) -> float:
-    """Percentile of the session returns at `tail`, linear interpolation."""
+    """Percentile of the session returns at `tail`, linear interpolation.
+
+    Raises
+    ------
+    InvalidParametersError
+        `tail` is no fraction between 0 and 1.
+    """
     return evaluate(
         lambda sample: float(percentile(sample.ordered, _checked_tail(tail))), Sample(returns)
     )
@@ -28,6 +34,11 @@ def conditional_value_at_risk(returns: ArrayLike, tail: float = TAIL) -> float:
     With k = tail * n observations in the tail, the one that k cuts through counts with the part of
     it that lies inside: R. T. Rockafellar and S. Uryasev, "Conditional Value-at-Risk for General
     Loss Distributions", Journal of Banking and Finance 26 (2002), 1443-1471.
+
+    Raises
+    ------
+    InvalidParametersError
+        `tail` is no fraction between 0 and 1.
     """
     return evaluate(
         lambda sample: float(tail_mean(sample.ordered, _checked_tail(tail))), Sample(returns)
@@ -87,5 +98,7 @@ def tail_mean(ordered: FloatArray, tail: float) -> FloatArray:
 
 def _checked_tail(tail: float) -> float:
     if not 0.0 < tail < 1.0:
-        raise UndefinedMetricError(f"a tail of {tail} is none: expected a fraction from 0 to 1")
+        raise InvalidParametersError(
+            "value_at_risk", [f"tail: expected a fraction between 0 and 1, received {tail}"]
+        )
     return tail

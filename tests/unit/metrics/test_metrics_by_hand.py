@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from etf_backtest import metrics
-from etf_backtest.errors import ReturnsError, UndefinedMetricError
+from etf_backtest.errors import InvalidParametersError, ReturnsError, UndefinedMetricError
 
 # 100 -> 110 -> 99 -> 108.9 -> 87.12 over the turn of a month
 RETURNS = np.array([0.1, -0.1, 0.1, -0.2])
@@ -257,5 +257,12 @@ def test_series_of_other_dates_are_not_compared() -> None:
     assert metrics.correlation(returns, returns) == pytest.approx(1.0)
     assert metrics.correlation(returns, [0.2, 0.4]) == pytest.approx(1.0)
     shifted = returns.set_axis(returns.index + pd.offsets.BDay())
-    with pytest.raises(ReturnsError, match="its index is not that of the returns .*align"):
+    with pytest.raises(ReturnsError, match="index is not that of the returns"):
         metrics.summary(returns, shifted)
+
+
+@pytest.mark.parametrize("tail", [0.0, 1.0, -0.05, 5.0, math.nan])
+def test_a_tail_is_a_part(tail: float) -> None:
+    for metric in (metrics.value_at_risk, metrics.conditional_value_at_risk):
+        with pytest.raises(InvalidParametersError, match="tail: expected a fraction between 0 and"):
+            metric(RETURNS, tail)

@@ -161,7 +161,6 @@ def test_losing_everything(after: float) -> None:
         (metrics.kurtosis, ([0.1] * 9,), "returns do not vary"),
         (metrics.correlation, ([0.1] * 9, range(9)), "returns do not vary"),
         (metrics.r_squared, ([0.1] * 9, range(9)), "returns do not vary"),
-        (metrics.value_at_risk, ([0.1], 1.5), "a tail of 1.5 is none"),
     ],
 )
 def test_each_function_says_why(
