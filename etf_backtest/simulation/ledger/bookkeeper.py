@@ -6,7 +6,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 
-from etf_backtest.errors import SimulationError
+from etf_backtest.errors import CostsError
 from etf_backtest.simulation.ledger.adviser import Adviser, Targets
 from etf_backtest.simulation.ledger.inputs import Inputs, Row
 from etf_backtest.simulation.ledger.precision import NOTHING, YEAR_OF_INTEREST, ZERO, Precision
@@ -154,12 +154,11 @@ class Bookkeeper:
         elif not flow or self.filled is None:
             trading = Trading((), self.cash + flow)
         elif self.terms.rebalancing.cashflow:
-            trading = desk.place_new_money(self.filled)
+            trading = desk.place_new_money(self.filled, flow)
         else:
             trading = desk.rebalance(Targets(self._weights(row, value), self.cash / value))
         if trading is None and flow >= 0:
-            costs = desk.money - desk.sell_everything().cash
-            raise SimulationError(date=self.inputs.dates[row], value=float(desk.money - costs))
+            raise CostsError(date=self.inputs.dates[row], money=float(desk.money))
         return trading
 
     def _breached(self, row: int, value: Decimal) -> bool:
@@ -210,7 +209,7 @@ class Bookkeeper:
     ) -> None:
         """Book the orders and write the day's page."""
         prices = self.inputs.prices[row]
-        shares, rounding = list(self.shares), income.rounding
+        shares, rounding = list(self.shares), income.rounding + trading.found
         for order in trading.orders:
             shares[order.symbol] += order.shares
             exact = order.shares * prices[order.symbol]

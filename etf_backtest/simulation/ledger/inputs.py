@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from etf_backtest.errors import InvalidParametersError, UnknownSymbolError
+from etf_backtest.errors import NoClosesError, UnknownSymbolError
 from etf_backtest.market import PricePanel
 from etf_backtest.simulation.ledger.precision import ONE, YEAR_OF_INTEREST, ZERO
 from etf_backtest.simulation.preparation import prepare
@@ -61,7 +61,7 @@ def take_inputs(
     ------
     UnknownSymbolError
         An expense ratio is for a symbol that is not in the run.
-    InvalidParametersError
+    NoClosesError
         Dividends in cash are asked for, and a symbol has none.
     """
     free = rules.model_copy(update={"expense_ratios": {}})
@@ -92,15 +92,10 @@ def _prices(window: PricePanel) -> list[Row]:
 def _dividends(window: PricePanel, levels: Sequence[Row] | None, *, needed: bool) -> dict[int, Row]:
     quotes = window.quotes
     known = [False] * len(window.symbols) if quotes is None else quotes.known.tolist()
-    if needed and not all(known):
-        unknown = [symbol for symbol, has in zip(window.symbols, known, strict=True) if not has]
-        raise InvalidParametersError(
-            "Rules",
-            [
-                f"dividends: in cash they need closes, and {', '.join(unknown)} has only "
-                "total-return prices, with the dividends inside: expected 'reinvest'"
-            ],
-        )
+    if needed:
+        for symbol, has in zip(window.symbols, known, strict=True):
+            if not has:
+                raise NoClosesError(symbol)
     if quotes is None:
         return {}
     rows = _times(_rows(np.where(quotes.known, quotes.dividends, 0.0)), levels)

@@ -17,8 +17,8 @@ from etf_backtest.simulation.ledger.rounding import RoundingDifference
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGEST_ERROR = Decimal("1e-28")
-"""Of the identities; 34 digits leave 1e-31 or so."""
+LARGEST_ERROR = Decimal("1e-20")
+"""Of the identities; 34 digits leave 1e-31 or so, more where debt leaves little of the value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class LedgerResult:
         Raises
         ------
         LedgerError
-            It is above 1e-28, with the day.
+            It is above 1e-20, with the day.
         """
         with localcontext(CONTEXT):
             worst, date = max(self._identity_errors(), key=lambda pair: pair[0])

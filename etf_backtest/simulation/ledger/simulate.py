@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import localcontext
 
 from etf_backtest.market import PricePanel
+from etf_backtest.market.rates import DatedRates
 from etf_backtest.simulation.ledger.adviser import adviser
 from etf_backtest.simulation.ledger.bookkeeper import Bookkeeper
 from etf_backtest.simulation.ledger.inputs import Inputs, take_inputs
@@ -24,7 +25,7 @@ def simulate_ledger(
     rules: Rules | None = None,
     *,
     benchmark: str | None = None,
-    risk_free: float = 0.0,  # noqa: ARG001  # the arguments of `simulate`; there are no metrics here
+    risk_free: float | DatedRates = 0.0,  # noqa: ARG001  # the arguments of `simulate`; there are no metrics here
     start: DateLike | None = None,
     end: DateLike | None = None,
     round_to_cents: bool = False,
@@ -41,7 +42,7 @@ def simulate_ledger(
         As in `simulate`.
     benchmark : str, optional
         Its prices limit the window, as in `simulate`; it is not followed.
-    risk_free : float
+    risk_free : float or DatedRates
         Without effect: the ledger has no metrics.
     round_to_cents : bool
         Book as a broker would: every amount that changes hands to the cent, shares to six decimals
@@ -50,16 +51,14 @@ def simulate_ledger(
 
     Raises
     ------
-    UnknownSymbolError, WindowError, MissingPricesError
+    UnknownSymbolError, WindowError, MissingPricesError, NoClosesError
         The panel does not have what the run needs.
     AllocationError
         The strategy returns weights that no portfolio can have.
-    InvalidParametersError
-        Dividends in cash are asked for, and a symbol has none.
     RateError
         A series of rates begins after the first session.
-    SimulationError
-        Costs are higher than the value.
+    CostsError
+        Orders would cost more than there is.
     """
     rules = Rules() if rules is None else rules
     with localcontext(CONTEXT):

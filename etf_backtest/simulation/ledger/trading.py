@@ -45,6 +45,8 @@ class Trading:
 
     orders: tuple[Order, ...]
     cash: Decimal
+    found: Decimal = ZERO
+    """What cash was a hair below 0, and is counted as 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,10 @@ class Desk:
         """Take the portfolio to its targets; None if the orders cost all there is."""
         held, weights = self.held, targets.weights
         moved = {j: held[j] for j, gap in self._gaps(targets).items() if self._matters(gap)}
-        if not moved:
+        if not moved and self._may_stay(self.cash):
             return Trading((), self.cash)
+        if not moved:  # what was taken out was too little for an order, but is not there
+            moved = {j: has for j, has in enumerate(held) if has}
         free = self.cash + sum(moved.values(), ZERO)
         value = investable_value(targets, moved, self.prices, free, self.fees)
         if value is None or value <= 0:
@@ -96,23 +100,24 @@ class Desk:
         is_solved = bool(targets.cash or any(wanted.values()))
         return self._execute(wanted, targets.cash * value if is_solved else None)
 
-    def place_new_money(self, targets: Targets) -> Trading | None:
-        """Buy only what is below its target, or sell only what is above, as far as cash asks."""
-        need = self.cash - targets.cash * self.money
-        if not self._matters(need):
-            return Trading((), self.cash)
-        sign = 1 if need > 0 else -1
+    def place_new_money(self, targets: Targets, flow: Decimal) -> Trading | None:
+        """Buy what is below its target with what came in and is not to stay in cash.
+
+        Or sell what is above its target for what went out and was not in cash.
+        """
+        sign = 1 if flow > 0 else -1
+        need = sign * (self.cash - targets.cash * self.money)
         gaps = {j: abs(gap) for j, gap in self._gaps(targets).items() if sign * gap > 0}
         gaps = {j: gap for j, gap in gaps.items() if self._matters(gap)}
-        if not gaps:
-            return Trading((), self.cash)
+        if not gaps or need <= NOTHING * self.money:
+            return Trading((), self.cash) if self._may_stay(self.cash) else self.rebalance(targets)
         held = self.held
-        if need > 0:
+        if flow > 0:
             part = part_to_buy(gaps, self.prices, need, self.fees)
             if part is None or part <= 0:
                 return Trading((), self.cash)
         else:
-            part = part_to_sell(gaps, self.prices, -need, self.fees)
+            part = part_to_sell(gaps, self.prices, need, self.fees)
             if part is None or any(part * gap > held[j] for j, gap in gaps.items()):
                 return self.rebalance(targets)
         wanted = {j: held[j] + sign * part * gap for j, gap in gaps.items()}
@@ -122,6 +127,9 @@ class Desk:
         """What each symbol is short of its target, as if trading were free."""
         pairs = zip(targets.weights, self.held, strict=True)
         return {j: weight * self.money - has for j, (weight, has) in enumerate(pairs)}
+
+    def _may_stay(self, cash: Decimal) -> bool:
+        return cash >= 0 or self.terms.may_borrow
 
     def _matters(self, amount: Decimal) -> bool:
         return abs(amount) > NOTHING * self.money
@@ -136,7 +144,9 @@ class Desk:
         cash = self._cash_after(orders)
         if self.precision.cents and not self.terms.may_borrow:
             orders, cash = self._within_cash(orders, cash)
-        return Trading(tuple(orders.values()), cash)
+        if self._may_stay(cash) or self._matters(cash):
+            return Trading(tuple(orders.values()), cash)
+        return Trading(tuple(orders.values()), ZERO, found=-cash)
 
     def _count(self, symbol: int, notional: Decimal) -> Decimal:
         """Shares of a notional; whole lots if there are lots."""
