@@ -204,7 +204,7 @@ class _Run:
         self.watched[row : fill + 1] = False
         if fill == row:
             return targets
-        if fill not in self.due:
+        if fill not in self.events:
             insort(self.events, fill)
         self.due[fill] = targets
         return None
@@ -215,7 +215,8 @@ class _Run:
             return
         lot = self.market.share_prices(row) * (self.desk.lot_size or 1.0)
         money = np.floor(paid / lot + 1e-9) * lot
-        self.cash = max(self.cash - float(money.sum()), min(self.cash, 0.0))
+        left = self.cash - float(money.sum())
+        self.cash = left if self.desk.borrows else max(left, 0.0)
         self.held = self.held + money / self.market.prices[row]
         self._note()
 
