@@ -104,7 +104,7 @@ class Momentum(Strategy):
 
     def targets(self, history: PricePanel, ends: IndexArray) -> FloatArray:
         """What `target_weights` returns on each decision, shape (K, N)."""
-        weights: FloatArray = self.targets_of_many([self], history, ends)[0]
+        weights: FloatArray = sweep([self], history, ends)[0]
         return weights
 
     @classmethod
