@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from etf_backtest.version import VERSION
+
 if TYPE_CHECKING:
     from etf_backtest import metrics
     from etf_backtest.database.connection import (
@@ -60,7 +62,7 @@ if TYPE_CHECKING:
         prove_no_lookahead,
     )
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "BacktestRun",

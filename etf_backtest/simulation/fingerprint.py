@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-import etf_backtest
 from etf_backtest.typing import JsonObject
+from etf_backtest.version import VERSION
 
 
 def fingerprint_of(inputs: Mapping[str, object]) -> str:
@@ -25,7 +25,7 @@ def fingerprint_of(inputs: Mapping[str, object]) -> str:
 def versions() -> JsonObject:
     """Of what takes part in the arithmetic; sums may differ in their last bit between them."""
     return {
-        "etf_backtest": etf_backtest.__version__,
+        "etf_backtest": VERSION,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
