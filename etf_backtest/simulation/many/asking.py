@@ -1,0 +1,109 @@
+"""Targets of many strategies on the same dates, in pieces that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from etf_backtest.market import PricePanel
+from etf_backtest.simulation.many.portfolios import Portfolios
+from etf_backtest.simulation.planning import decided_targets
+from etf_backtest.strategies import Strategy
+from etf_backtest.strategies.weights import check_targets
+from etf_backtest.typing import FloatArray, IndexArray
+
+_CELLS = 4_000_000
+"""Weights that are held in memory at a time: 32 MB."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """Targets of some portfolios.
+
+    Attributes
+    ----------
+    numbers : ndarray of shape (p,)
+    targets : ndarray of shape (p, K, N), or (p, 1, N) where they are the same at each decision
+    """
+
+    numbers: IndexArray
+    targets: FloatArray
+
+
+def pieces(
+    portfolios: Portfolios,
+    numbers: Sequence[int],
+    history: PricePanel,
+    ends: IndexArray,
+    *,
+    most: int,
+) -> Iterator[Piece]:
+    """Ask the portfolios `numbers`, which have the same symbols and dates, for their targets.
+
+    Parameters
+    ----------
+    portfolios : Portfolios
+    numbers : sequence of int
+    history : PricePanel
+        The traded symbols.
+    ends : ndarray of shape (K,)
+        Rows of the history that are known at each decision.
+    most : int
+        Portfolios in a piece.
+
+    Raises
+    ------
+    AllocationError
+        A strategy returns weights that no portfolio can have.
+    """
+    if portfolios.weights is not None:
+        for first in range(0, len(numbers), most):
+            chosen = np.array(numbers[first : first + most], dtype=np.intp)
+            yield Piece(chosen, portfolios.weights[chosen][:, np.newaxis])
+        return
+    for alike in _alike(portfolios, numbers, ends).values():
+        strategies = [portfolios[number] for number in alike]
+        same = _is_blind(strategies[0], ends)
+        decisions = 1 if same else max(1, ends.size)
+        step = min(most, max(32, _CELLS // (decisions * len(history.symbols))))
+        for first in range(0, len(alike), step):
+            chosen = np.array(alike[first : first + step], dtype=np.intp)
+            asked = strategies[first : first + step]
+            yield Piece(chosen, _targets(asked, history, ends[:1] if same else ends, same=same))
+
+
+def _alike(
+    portfolios: Portfolios, numbers: Sequence[int], ends: IndexArray
+) -> dict[Hashable, list[int]]:
+    """Numbers of the strategies that are asked together."""
+    found: dict[Hashable, list[int]] = {}
+    for number in numbers:
+        strategy = portfolios[number]
+        key: Hashable = "blind"
+        if not _is_blind(strategy, ends):
+            key = strategy.batch_key() if _is_own(strategy) else type(strategy)
+        found.setdefault(key, []).append(number)
+    return found
+
+
+def _is_blind(strategy: Strategy, ends: IndexArray) -> bool:
+    """Whether its first answer is its answer on all dates."""
+    return not strategy.looks_at_prices and bool(strategy.is_ready(ends[:1]).all())
+
+
+def _is_own(strategy: Strategy) -> bool:
+    """Whether it is of this package; others are given the history of each decision, and no more."""
+    return type(strategy).__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _targets(
+    strategies: Sequence[Strategy], history: PricePanel, ends: IndexArray, *, same: bool
+) -> FloatArray:
+    """Checked targets of shape (p, K, N)."""
+    if same or not ends.size or not _is_own(strategies[0]):
+        return np.stack([decided_targets(one, history, ends, 1.0) for one in strategies])
+    known = history.rows(0, int(ends.max()))
+    asked = type(strategies[0]).targets_of_many(strategies, known, ends)
+    return check_targets(asked, history.symbols, history.dates[ends - 1], name=strategies[0].name)

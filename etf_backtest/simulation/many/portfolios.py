@@ -1,0 +1,129 @@
+"""What is to be run: strategies, or rows of weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+
+from etf_backtest.errors import InvalidParametersError
+from etf_backtest.market import PricePanel
+from etf_backtest.strategies import FixedWeights, Strategy
+from etf_backtest.strategies.weights import SUM_TOLERANCE, check_weights
+from etf_backtest.typing import FloatArray
+
+
+class Portfolios(Sequence[Strategy]):
+    """The strategies of a batch by number; of weights, FixedWeights that are made when asked for.
+
+    Attributes
+    ----------
+    symbols : tuple of str, or None
+        Columns of the weights; None where strategies were given.
+    weights : ndarray of shape (P, N), or None
+        Read-only, each row checked, and scaled to sum to 1 where it misses that by rounding.
+    """
+
+    def __init__(
+        self,
+        strategies: tuple[Strategy, ...] = (),
+        *,
+        symbols: tuple[str, ...] | None = None,
+        weights: FloatArray | None = None,
+    ) -> None:
+        self._strategies, self.symbols, self.weights = strategies, symbols, weights
+        if weights is not None:
+            weights.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Unpickled weights are read-only again."""
+        return _restored, (self._strategies, self.symbols, self.weights)
+
+    def __len__(self) -> int:
+        return len(self._strategies) if self.weights is None else len(self.weights)
+
+    @overload
+    def __getitem__(self, number: int) -> Strategy: ...
+    @overload
+    def __getitem__(self, number: slice) -> tuple[Strategy, ...]: ...
+    def __getitem__(self, number: int | slice) -> Strategy | tuple[Strategy, ...]:
+        if isinstance(number, slice):
+            return tuple(self[i] for i in range(*number.indices(len(self))))
+        if self.weights is None or self.symbols is None:
+            return self._strategies[number]
+        return FixedWeights(dict(zip(self.symbols, self.weights[number].tolist(), strict=True)))
+
+    def __iter__(self) -> Iterator[Strategy]:
+        return (self[number] for number in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Portfolios({len(self)})"
+
+    def alike(self, numbers: Sequence[int]) -> Iterator[tuple[Strategy, Sequence[int]]]:
+        """Strategies and their numbers; rows of weights are alike in all but the weights."""
+        if self.weights is not None:
+            yield self[numbers[0]], numbers
+        else:
+            yield from ((self[number], (number,)) for number in numbers)
+
+
+def _restored(
+    strategies: tuple[Strategy, ...], symbols: tuple[str, ...] | None, weights: FloatArray | None
+) -> Portfolios:
+    return Portfolios(strategies, symbols=symbols, weights=weights)
+
+
+def portfolios_of(given: object, panel: PricePanel, max_leverage: float) -> Portfolios:
+    """Strategies from a sequence of them, or rows of weights for the symbols of the panel.
+
+    A frame of weights names its symbols itself.
+
+    Raises
+    ------
+    InvalidParametersError
+        There are none, one is no strategy, or the weights have not the shape (P, N).
+    AllocationError
+        Weights that no portfolio can have, with the number of the portfolio.
+    """
+    if isinstance(given, np.ndarray) or hasattr(given, "columns"):
+        return _of_weights(given, panel, max_leverage)
+    if isinstance(given, Portfolios):
+        return given
+    strategies = tuple(given) if isinstance(given, Sequence) and not isinstance(given, str) else ()
+    if not strategies:
+        raise _refused(
+            "expected a sequence of strategies or an array of weights (P, N), received "
+            + ("none" if isinstance(given, Sequence) and not given else type(given).__name__)
+        )
+    for number, strategy in enumerate(strategies):
+        if not isinstance(strategy, Strategy):
+            raise _refused(
+                f"number {number} is no Strategy but {type(strategy).__name__}; weights are given "
+                "as one array (P, N)"
+            )
+    return Portfolios(strategies)
+
+
+def _of_weights(given: Any, panel: PricePanel, max_leverage: float) -> Portfolios:
+    symbols = tuple(map(str, given.columns)) if hasattr(given, "columns") else panel.symbols
+    try:
+        weights = np.array(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise _refused("the weights are not all numbers") from None
+    if weights.ndim != 2 or weights.shape[1] != len(symbols) or not len(weights):
+        raise _refused(
+            f"expected weights of the shape (P, {len(symbols)}), a row a portfolio and a column "
+            f"for each of {', '.join(symbols)}, received {weights.shape}"
+        )
+    totals = weights.sum(axis=1)
+    # a NaN makes both comparisons false
+    if not (weights.min() >= 0 and totals.max() <= max_leverage * (1 + SUM_TOLERANCE)):
+        for number, row in enumerate(weights):
+            check_weights(row, symbols, when=f" of portfolio {number}", max_leverage=max_leverage)
+    near = np.abs(totals - 1.0) <= SUM_TOLERANCE
+    return Portfolios(symbols=symbols, weights=weights / np.where(near, totals, 1.0)[:, np.newaxis])
+
+
+def _refused(problem: str) -> InvalidParametersError:
+    return InvalidParametersError("simulate_many", [f"strategies: {problem}"])
