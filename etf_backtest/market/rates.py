@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, cast
 
 import numpy as np
 from pydantic import BeforeValidator, PlainSerializer
 
 from etf_backtest.errors import RateError
 from etf_backtest.market.sessions import as_date, as_session
-from etf_backtest.typing import DateArray, DateLike, FloatArray
+from etf_backtest.typing import DateArray, FloatArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,18 +63,33 @@ class DatedRates:
                 )
 
     @classmethod
-    def of(cls, series: Mapping[DateLike, float] | pd.Series[float]) -> Self:
+    def of(cls, series: Mapping[Any, float] | pd.Series[float]) -> Self:
         """Take a mapping of dates to annual rates, or a pandas Series indexed by dates.
 
         Sorted by date; two rates for one date are refused.
+
+        Raises
+        ------
+        RateError
+            A rate is no number, or one of the rules of DatedRates is broken.
+        WindowError
+            A key is not a date.
         """
-        rates: Iterable[tuple[DateLike, float]] = series.items()  # type: ignore[assignment]
-        pairs = sorted((as_date(as_session(date)), float(rate)) for date, rate in rates)
+        rates: Iterable[tuple[Any, object]] = series.items()
+        pairs = sorted((as_date(as_session(date)), _number(date, rate)) for date, rate in rates)
         return cls(tuple(date for date, _ in pairs), tuple(rate for _, rate in pairs))
 
     def to_dict(self) -> dict[str, float]:
         """ISO dates and rates, ready for JSON; `DatedRates.of` takes it back."""
         return {date.isoformat(): rate for date, rate in zip(self.dates, self.rates, strict=True)}
+
+
+def _number(date: object, rate: object) -> float:
+    if isinstance(rate, numbers.Real) and not isinstance(rate, bool):
+        return float(rate)
+    raise RateError(
+        f"the rate on {date} is {rate!r}, expected a number", remedy="0.02 is 2 % a year"
+    )
 
 
 def rates_in_force(rate: float | DatedRates, dates: DateArray) -> FloatArray:
@@ -129,7 +145,7 @@ def as_rate(value: object) -> object:
             raise ValueError("expected a fraction a year above -1 and at most 1 (0.02 is 2 %)")
         return float(value)
     if hasattr(value, "items"):
-        return DatedRates.of(cast("Mapping[DateLike, float]", value))
+        return DatedRates.of(cast("Mapping[Any, float]", value))
     raise ValueError("expected a number, or a mapping of dates to annual rates")
 
 
