@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, cast
@@ -85,7 +84,7 @@ class DatedRates:
 
 
 def _number(date: object, rate: object) -> float:
-    if isinstance(rate, numbers.Real) and not isinstance(rate, bool):
+    if isinstance(rate, int | float | np.number) and not isinstance(rate, bool):
         return float(rate)
     raise RateError(
         f"the rate on {date} is {rate!r}, expected a number", remedy="0.02 is 2 % a year"
