@@ -45,6 +45,7 @@ from etf_backtest.errors.records import (
     InvalidPortfolioError,
     NameTakenError,
     NotFoundError,
+    NothingToVerifyError,
 )
 from etf_backtest.errors.simulation import (
     AllocationError,
@@ -86,6 +87,7 @@ __all__ = [
     "NodeMissingError",
     "NotConfirmedError",
     "NotFoundError",
+    "NothingToVerifyError",
     "OutputError",
     "PriceDataError",
     "PriceFileError",

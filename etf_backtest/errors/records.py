@@ -52,3 +52,15 @@ class BacktestFailedError(EtfBacktestError):
         super().__init__(f"backtest {backtest_id} failed: {reason}", remedy=remedy)
         self.backtest_id = backtest_id
         self.reason = reason
+
+
+class NothingToVerifyError(EtfBacktestError):
+    """A backtest that has no results cannot be computed again and compared."""
+
+    def __init__(self, backtest_id: str, status: str) -> None:
+        super().__init__(
+            f"backtest {backtest_id} is {status}: it has no results to verify",
+            remedy="verify a completed one: etf-backtest backtest list --status completed",
+        )
+        self.backtest_id = backtest_id
+        self.status = status
