@@ -12,6 +12,8 @@ from etf_backtest.simulation.book import Book
 from etf_backtest.simulation.units import Units
 from etf_backtest.typing import FloatArray
 
+_COLUMNS = ("price_change", "dividends", "interest", "flows", "costs", "change")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChangeOfValue(FrozenArrays):
@@ -20,7 +22,7 @@ class ChangeOfValue(FrozenArrays):
     ``change = price_change + dividends + interest + flows - costs``, to 1e-9 relative. The costs of
     the first session's orders are part of the first change: the first equity is before them.
     Dividends that were reinvested inside total-return prices are price change where nobody knows
-    them apart.
+    them apart. `largest_value` is the highest equity of the run, which rounding grows with.
     """
 
     price_change: FloatArray
@@ -29,16 +31,16 @@ class ChangeOfValue(FrozenArrays):
     flows: FloatArray
     costs: FloatArray
     change: FloatArray
+    largest_value: float
 
     def columns(self) -> dict[str, FloatArray]:
         """The parts by name."""
-        return {name: getattr(self, name).copy() for name in self.__slots__}
+        return {name: getattr(self, name).copy() for name in _COLUMNS}
 
     def unexplained(self) -> float:
-        """Largest difference between the change and its parts, relative to the equity's size."""
+        """Largest difference between the change and its parts, relative to the highest equity."""
         parts = self.price_change + self.dividends + self.interest + self.flows - self.costs
-        size = np.maximum.reduce([np.abs(getattr(self, name)).max() for name in self.__slots__])
-        return float(np.abs(parts - self.change).max() / size) if size else 0.0
+        return float(np.abs(parts - self.change).max()) / self.largest_value
 
 
 def change_of_value(panel: PricePanel, book: Book, units: Units) -> ChangeOfValue:
@@ -72,4 +74,5 @@ def change_of_value(panel: PricePanel, book: Book, units: Units) -> ChangeOfValu
         flows=book.flows[1:],
         costs=costs,
         change=np.diff(book.equity),
+        largest_value=float(book.equity.max()),
     )

@@ -17,7 +17,6 @@ from etf_backtest.simulation import (
 )
 from etf_backtest.strategies import BuyAndHold, Momentum
 
-
 TRADES = ["date", "symbol", "shares", "price", "notional", "commission", "slippage"]
 
 
