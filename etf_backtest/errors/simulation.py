@@ -79,7 +79,7 @@ class LeverageError(AllocationError):
             self,
             f"the weights{when} sum to {total:.10g}, above {off}",
             remedy="weights are fractions of the value, 0.6 is 60 %; "
-            f"Rules(max_leverage={math.ceil(total * 100) / 100:g}) lets a portfolio borrow",
+            f"Rules(max_leverage={math.ceil(round(total * 100, 6)) / 100:g}) lets a portfolio borrow",
         )
         self.symbol = None
         self.value = total

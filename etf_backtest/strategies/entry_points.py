@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
-from etf_backtest.errors.simulation import EntryPointError
+from etf_backtest.errors import EntryPointError
 from etf_backtest.strategies.strategy import Strategy
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from etf_backtest.errors import InvalidParametersError
-from etf_backtest.errors.simulation import LookAheadError
+from etf_backtest.errors import InvalidParametersError, LookAheadError
 from etf_backtest.market import PricePanel
 from etf_backtest.market.missing import complete_prices
 from etf_backtest.market.sessions import as_date

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from etf_backtest.errors.simulation import OptimizationError, OptionalDependencyError
+from etf_backtest.errors import OptimizationError, OptionalDependencyError
 from etf_backtest.typing import FloatArray
 
 _DUST = 1e-5

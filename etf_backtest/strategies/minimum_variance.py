@@ -29,7 +29,7 @@ class MinimumVariance(Strategy):
     """Hold the weights that minimise ``w @ S @ w`` with ``sum(w) = 1`` and ``w >= 0``.
 
     S is the sample covariance (ddof = 1) of the last `look_back` simple returns; skfolio solves it
-    to about 1e-6 of the value. A symbol that has not moved at all most likely has a stale price:
+    to 1e-4 of a weight. A symbol that has not moved at all most likely has a stale price:
     it is left out. Where none has moved the money is in cash. A singular covariance is replaced by
     the nearest one that is not.
 

@@ -82,8 +82,9 @@ class Strategy(ABC):
     def targets(self, history: PricePanel, ends: IndexArray) -> FloatArray:
         """Target weights of many decisions; each sees the rows before its end and no other.
 
-        Override it where all decisions together are cheaper than one after the other; the answer
-        must be that of `target_weights`, to the last bit.
+        A strategy of this package overrides it where all decisions together are cheaper than one
+        after the other; the answer is that of `target_weights`, to the last bit. The simulation
+        does not ask classes from outside in this way: it hands them no row after the decision's.
 
         Parameters
         ----------

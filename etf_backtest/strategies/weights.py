@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from etf_backtest.errors import AllocationError
-from etf_backtest.errors.simulation import LeverageError
+from etf_backtest.errors import AllocationError, LeverageError
 from etf_backtest.market.sessions import as_date
 from etf_backtest.typing import DateArray, FloatArray
 

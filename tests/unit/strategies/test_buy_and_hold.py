@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from etf_backtest.errors import AllocationError, InvalidParametersError
-from etf_backtest.errors.simulation import LeverageError
+from etf_backtest.errors import AllocationError, InvalidParametersError, LeverageError
 from etf_backtest.market import PricePanel
 from etf_backtest.strategies import BuyAndHold
 from etf_backtest.strategies.weights import check_weights

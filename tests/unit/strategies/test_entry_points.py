@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from etf_backtest.errors import UnknownStrategyError
-from etf_backtest.errors.simulation import EntryPointError
+from etf_backtest.errors import EntryPointError, UnknownStrategyError
 from etf_backtest.strategies import (
     STRATEGIES,
     Momentum,

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etf_backtest.errors import InvalidParametersError
-from etf_backtest.errors.simulation import LookAheadError
+from etf_backtest.errors import InvalidParametersError, LookAheadError
 from etf_backtest.market import PricePanel
 from etf_backtest.market.quotes import Quotes
 from etf_backtest.strategies import STRATEGIES, Momentum, Strategy, prove_no_lookahead

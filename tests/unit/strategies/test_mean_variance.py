@@ -6,8 +6,7 @@ from importlib.machinery import ModuleSpec
 import numpy as np
 import pytest
 
-from etf_backtest.errors import InvalidParametersError
-from etf_backtest.errors.simulation import OptimizationError, OptionalDependencyError
+from etf_backtest.errors import InvalidParametersError, OptimizationError, OptionalDependencyError
 from etf_backtest.strategies import MaximumSharpe, MinimumVariance, Strategy
 from etf_backtest.strategies.mean_variance import optimal_weights
 from tests.unit.strategies.samples import panel_of, walk
