@@ -84,6 +84,12 @@ class Desk:
         orders = [self._order(j, -n) for j, n in enumerate(self.shares) if n]
         return Trading(tuple(orders), self.cash + sum((order.cash for order in orders), ZERO))
 
+    def runs_out(self) -> bool:
+        """Whether selling everything would not leave anything."""
+        sold = self.sell_everything()
+        costs = sum((order.commission + order.slippage for order in sold.orders), ZERO)
+        return self.money <= costs or (self.precision.cents and sold.cash <= 0)
+
     def rebalance(self, targets: Targets) -> Trading | None:
         """Take the portfolio to its targets; None if the orders cost all there is."""
         held, weights = self.held, targets.weights
@@ -138,7 +144,8 @@ class Desk:
         """Order what leads to these notionals, in lots and cents where they are asked for."""
         orders = {j: self._order(j, self._count(j, n) - self.shares[j]) for j, n in wanted.items()}
         if self.terms.lot is not None or self.precision.cents:
-            orders = {j: order for j, order in orders.items() if order.shares}
+            least = ZERO if self.terms.lot is None else NOTHING * self.terms.lot
+            orders = {j: order for j, order in orders.items() if abs(order.shares) > least}
         elif exact_cash is not None:
             return Trading(tuple(orders.values()), exact_cash)
         cash = self._cash_after(orders)
