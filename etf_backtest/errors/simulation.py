@@ -75,11 +75,12 @@ class LeverageError(AllocationError):
 
     def __init__(self, total: float, *, when: str = "", max_leverage: float = 1.0) -> None:
         off = "1: leverage is off" if max_leverage == 1 else f"max_leverage = {max_leverage:g}"
+        enough = math.ceil(round(total * 100, 6)) / 100
         EtfBacktestError.__init__(
             self,
             f"the weights{when} sum to {total:.10g}, above {off}",
             remedy="weights are fractions of the value, 0.6 is 60 %; "
-            f"Rules(max_leverage={math.ceil(round(total * 100, 6)) / 100:g}) lets a portfolio borrow",
+            f"Rules(max_leverage={enough:g}) lets a portfolio borrow",
         )
         self.symbol = None
         self.value = total

@@ -38,7 +38,8 @@ def optimal_weights(
 
     Weights below 1e-5 are set to 0 and given to the others. A covariance that is singular, because
     of fewer returns than symbols or of twins among them, is replaced by skfolio with the nearest
-    one that is not.
+    one that is not. Where skfolio warns that its solution may be inaccurate, which takes symbols
+    whose deviations are many orders of magnitude apart, the weights are still valid ones.
 
     Parameters
     ----------
