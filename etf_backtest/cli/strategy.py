@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json as json_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etf_backtest.cli import console
 from etf_backtest.cli.options import JSON
+from etf_backtest.cli.parameter_schema import describe_parameters
 from etf_backtest.cli.session import with_database
 
 if TYPE_CHECKING:
@@ -22,15 +24,84 @@ def _as_data(strategy: Strategy) -> dict[str, object]:
         "id": strategy.id,
         "name": strategy.name,
         "type": str(strategy.type),
+        "implementation": strategy.implementation,
         "description": strategy.description,
         "parameters": strategy.parameters,
         "is_system": strategy.isSystem,
     }
 
 
+def _kind(strategy: Strategy) -> str:
+    return strategy.implementation or str(strategy.type)
+
+
+def parse_settings(texts: list[str]) -> dict[str, object]:
+    """NAME=VALUE arguments; a value that is JSON (126, 0.5, true, null) is taken as that."""
+    from etf_backtest.cli.rule_texts import parse_assignment
+    from etf_backtest.errors import InvalidParametersError
+
+    settings: dict[str, object] = {}
+    for text in texts:
+        name, value = parse_assignment(text, "--set", "NAME=VALUE, such as look_back=126")
+        if name in settings:
+            raise InvalidParametersError("--set", [f"{name} is given twice"])
+        try:
+            settings[name] = json_module.loads(value)
+        except ValueError:
+            settings[name] = value
+    return settings
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="A name of your own.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--type", "-t", metavar="TYPE", help="As strategy list shows it, or an entry point."
+        ),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="A parameter; as often as needed."),
+    ] = None,
+    parameters: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Parameters as TOML or JSON; --set goes before it."),
+    ] = None,
+    description: Annotated[str | None, typer.Option(help="In your words.")] = None,
+    json: JSON = False,
+) -> None:
+    """Store a strategy with parameters of your own; what you do not set has its default.
+
+    Example: etf-backtest strategy create half-year --type momentum --set look_back=126 --set
+    top_n=2. A class of your own is found by its entry point in the group etf_backtest.strategies.
+    """
+    chosen = parse_settings(settings or [])
+    from etf_backtest.services.rules_file import read_table
+    from etf_backtest.services.strategies import create_strategy
+
+    given = {} if parameters is None else read_table(parameters)
+    strategy = with_database(
+        lambda db: create_strategy(
+            db, name=name, kind=kind, parameters={**given, **chosen}, description=description
+        )
+    )
+    if json:
+        console.show_json(_as_data(strategy))
+    else:
+        console.narrate(f"created strategy {strategy.name}: {_kind(strategy)} {_short(strategy)}")
+        console.show_line(strategy.id)
+
+
+def _short(strategy: Strategy) -> str:
+    values = dict(strategy.parameters).items()
+    return ", ".join(f"{name}={value}" for name, value in values if value is not None)
+
+
 @app.command("list")
 def list_(json: JSON = False) -> None:
-    """List the strategies that you can run."""
+    """List the strategies that you can run: the system's, and your own."""
     from etf_backtest.services.strategies import list_strategies
 
     strategies = with_database(list_strategies)
@@ -39,8 +110,11 @@ def list_(json: JSON = False) -> None:
     elif strategies:
         console.show_table(
             None,
-            [("name", "left"), ("type", "left"), ("description", "left")],
-            [(s.name, str(s.type), s.description or "-") for s in strategies],
+            [("name", "left"), ("type", "left"), ("of", "left"), ("description", "left")],
+            [
+                (s.name, _kind(s), "the system" if s.isSystem else "you", s.description or "-")
+                for s in strategies
+            ],
             fold="description",
         )
     else:
@@ -49,16 +123,32 @@ def list_(json: JSON = False) -> None:
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="Name or id.")], json: JSON = False) -> None:
-    """Show one strategy with its parameters."""
-    from etf_backtest.services.strategies import find_strategy
+    """Show one strategy: its parameters with bounds and defaults, and the paper it follows."""
+    from etf_backtest.services.strategies import find_strategy, references, stored_schema
 
     strategy = with_database(lambda db: find_strategy(db, name))
-    data = _as_data(strategy)
+    schema, source = stored_schema(strategy), references(strategy)
     if json:
-        console.show_json(data)
+        console.show_json({**_as_data(strategy), "parameters_schema": schema, "references": source})
+        return
+    console.show_facts(
+        strategy.name,
+        [
+            ("id", strategy.id),
+            ("type", _kind(strategy)),
+            ("description", strategy.description or "-"),
+            ("of", "the system" if strategy.isSystem else "you"),
+            *([("source", source)] if source else []),
+        ],
+    )
+    console.show_text("")
+    rows = list(describe_parameters(schema, dict(strategy.parameters)))
+    if rows:
+        console.show_table(
+            None,
+            [(title, "left") for title in ("parameter", "value", "default", "bounds", "meaning")],
+            rows,
+            fold="meaning",
+        )
     else:
-        facts = [
-            (key.replace("_", " "), value if isinstance(value, str) else json_module.dumps(value))
-            for key, value in data.items()
-        ]
-        console.show_facts(strategy.name, facts)
+        console.show_text("It has no parameters.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 CUSTOM = "custom"
 """The type of a row whose class is not the package's: `implementation` names its entry point."""
+
+_REFERENCES = re.compile(
+    r"^References\n-+\n(.*?)(?=^\w[^\n]*\n-{3,}$|\Z)", re.DOTALL | re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +182,16 @@ def stored_schema(row: StrategyRow) -> JsonObject:
             sorted(properties.items(), key=lambda item: rank.get(item[0], len(rank)))
         )
     return schema
+
+
+def references(row: StrategyRow) -> str | None:
+    """What the class of a row says it follows: the section References of its docstring."""
+    try:
+        text = inspect.getdoc(kind_of(row).strategy) or ""
+    except EtfBacktestError:  # its entry point is not installed here
+        return None
+    section = _REFERENCES.search(text)
+    return None if section is None else " ".join(section[1].split())
 
 
 async def list_strategies(db: Database) -> list[StrategyRow]:
