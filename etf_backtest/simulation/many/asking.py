@@ -61,7 +61,7 @@ def pieces(
     if portfolios.weights is not None:
         for first in range(0, len(numbers), most):
             chosen = np.array(numbers[first : first + most], dtype=np.intp)
-            yield Piece(chosen, portfolios.weights[chosen][:, np.newaxis])
+            yield Piece(chosen, portfolios.targets(chosen))
         return
     for alike in _alike(portfolios, numbers, ends).values():
         strategies = [portfolios[number] for number in alike]

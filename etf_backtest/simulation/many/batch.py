@@ -167,8 +167,8 @@ def rebalance(
     traded = np.einsum("np,np->p", moves, signs)
     after = np.empty_like(held)
     np.add(before, moves, out=after[:-1])
-    # where no order has a weight the slope is 0, and cash is what is left over
-    after[-1] = np.where(slope > 0, rest * invested, budget - rate * traded)
+    # where nothing is bought and no cash is wanted, cash is what is left over
+    after[-1] = np.where(slope > SMALLEST, rest * invested, budget - rate * traded)
     after *= money
     traded *= money
     return after, traded
@@ -186,7 +186,7 @@ def _investable(
     for _ in range(len(wanted) + 2):
         steepness = slope + rate * np.einsum("np,np->p", signs, wanted)
         level = budget + rate * np.einsum("np,np->p", signs, given)
-        invested = np.divide(level, steepness, out=np.ones_like(level), where=slope > 0)
+        invested = np.divide(level, steepness, out=np.ones_like(level), where=slope > SMALLEST)
         seen, signs = signs, np.sign(wanted * invested - given)
         if rate == 0.0 or np.array_equal(seen, signs):
             break

@@ -80,7 +80,7 @@ def _divide_up(held, wanted, columns, value, smallest, work):  # type: ignore[no
 
 
 @_compile
-def _solve(columns, rate, work):  # type: ignore[no-untyped-def]
+def _solve(columns, rate, smallest, work):  # type: ignore[no-untyped-def]
     """Fraction of the value that is left after costs, by Newton's method, as in `batch`."""
     comes, goes, slope, budget = work[0], work[1], work[2, SLOPE], work[2, BUDGET]
     invested, plus, minus = work[2, INVESTED], work[2, PLUS], work[2, MINUS]
@@ -96,7 +96,7 @@ def _solve(columns, rate, work):  # type: ignore[no-untyped-def]
         changed = False
         for i in range(LANES):
             found = (budget[i] + rate * minus[i]) / (slope[i] + rate * plus[i])
-            found = found if slope[i] > 0.0 else 1.0
+            found = found if slope[i] > smallest else 1.0
             changed |= found != invested[i]
             invested[i] = found
         if not changed:
@@ -107,7 +107,7 @@ def _solve(columns, rate, work):  # type: ignore[no-untyped-def]
 def _rebalance(held, wanted, columns, rate, smallest, work, value, traded):  # type: ignore[no-untyped-def]
     """Fill the targets; `value` is what there is before, and then after the costs."""
     _divide_up(held, wanted, columns, value, smallest, work)
-    _solve(columns, rate, work)
+    _solve(columns, rate, smallest, work)
     comes, goes, slope, budget = work[0], work[1], work[2, SLOPE], work[2, BUDGET]
     invested, moved, after = work[2, INVESTED], work[2, PLUS], work[2, MINUS]
     moved[:] = 0.0
@@ -120,7 +120,7 @@ def _rebalance(held, wanted, columns, rate, smallest, work, value, traded):  # t
             after[i] += held[j, i]
     cash, idle = held[len(held) - 1], wanted[len(held) - 1]
     for i in range(LANES):
-        rest = idle[i] * invested[i] if slope[i] > 0.0 else budget[i] - rate * moved[i]
+        rest = idle[i] * invested[i] if slope[i] > smallest else budget[i] - rate * moved[i]
         cash[i] = rest * value[i]
         traded[i] += moved[i] * value[i]
         value[i] = after[i] + cash[i]

@@ -57,4 +57,5 @@ def course_of(prices: FloatArray, growth: FloatArray, fills: IndexArray, *, rate
     np.cumprod(growth, out=levels[1:, -1])
     last = np.zeros(len(prices) - 1, dtype=np.intp)
     last[fills] = fills
-    return Course(levels[1:] / levels[np.maximum.accumulate(last)], fills, rate)
+    with np.errstate(over="ignore"):  # what overflows is looked at afterwards
+        return Course(levels[1:] / levels[np.maximum.accumulate(last)], fills, rate)

@@ -11,7 +11,7 @@ from etf_backtest.errors import InvalidParametersError
 from etf_backtest.market import PricePanel
 from etf_backtest.strategies import FixedWeights, Strategy
 from etf_backtest.strategies.weights import SUM_TOLERANCE, check_weights
-from etf_backtest.typing import FloatArray
+from etf_backtest.typing import FloatArray, IndexArray
 
 
 class Portfolios(Sequence[Strategy]):
@@ -22,7 +22,7 @@ class Portfolios(Sequence[Strategy]):
     symbols : tuple of str, or None
         Columns of the weights; None where strategies were given.
     weights : ndarray of shape (P, N), or None
-        Read-only, each row checked, and scaled to sum to 1 where it misses that by rounding.
+        As given, each row checked; read-only.
     """
 
     def __init__(
@@ -59,6 +59,15 @@ class Portfolios(Sequence[Strategy]):
 
     def __repr__(self) -> str:
         return f"Portfolios({len(self)})"
+
+    def targets(self, numbers: IndexArray) -> FloatArray:
+        """Some of the weights, scaled to sum to 1 where they miss that by rounding: (p, 1, N)."""
+        assert self.weights is not None  # noqa: S101  # asked before
+        chosen = self.weights[numbers]
+        totals = chosen.sum(axis=1, keepdims=True)
+        near = np.abs(totals - 1.0) <= SUM_TOLERANCE
+        scaled: FloatArray = chosen / np.where(near, totals, 1.0)
+        return scaled[:, np.newaxis]
 
     def alike(self, numbers: Sequence[int]) -> Iterator[tuple[Strategy, Sequence[int]]]:
         """Strategies and their numbers; rows of weights are alike in all but the weights."""
@@ -121,8 +130,7 @@ def _of_weights(given: Any, panel: PricePanel, max_leverage: float) -> Portfolio
     if not (weights.min() >= 0 and totals.max() <= max_leverage * (1 + SUM_TOLERANCE)):
         for number, row in enumerate(weights):
             check_weights(row, symbols, when=f" of portfolio {number}", max_leverage=max_leverage)
-    near = np.abs(totals - 1.0) <= SUM_TOLERANCE
-    return Portfolios(symbols=symbols, weights=weights / np.where(near, totals, 1.0)[:, np.newaxis])
+    return Portfolios(symbols=symbols, weights=weights)
 
 
 def _refused(problem: str) -> InvalidParametersError:

@@ -16,16 +16,16 @@ from etf_backtest.simulation.many.engine import EngineName, run_with
 from etf_backtest.simulation.many.measures import Measures
 from etf_backtest.simulation.many.portfolios import Portfolios
 from etf_backtest.simulation.many.request import Request
+from etf_backtest.simulation.many.singly import run_singly
 from etf_backtest.simulation.many.table import Curves, Table
 from etf_backtest.simulation.many.totals import Totals
 from etf_backtest.simulation.notes import notes_on_inputs
 from etf_backtest.simulation.preparation import Prepared, prepare
 from etf_backtest.simulation.rebalancing import Period, Rebalancing
 from etf_backtest.simulation.rules import Rules
-from etf_backtest.simulation.run import simulate
 from etf_backtest.simulation.schedule import decision_rows, fill_rows
 from etf_backtest.strategies import Strategy
-from etf_backtest.typing import FloatArray, IndexArray
+from etf_backtest.typing import BoolArray, FloatArray, IndexArray
 
 _CELLS = 4_000_000
 """Values of curves that are held in memory at a time: 32 MB."""
@@ -118,36 +118,30 @@ class _Group:
             if with_curves:
                 curves = np.empty((self.course.sessions, len(piece.numbers)))
             totals = run_with(engine, self.course, piece.targets, curves)
-            self._refuse_absurd(piece, totals)
             self._measure(table, piece, totals, curves)
+            # what left the range of numbers is run alone, and refused with its date
+            absurd = piece.numbers[~self._in_range(totals)].tolist()
+            run_singly(self.request, self.portfolios, table, absurd)
 
     def _measure(
         self, table: Table, piece: Piece, totals: Totals, curves: FloatArray | None
     ) -> None:
+        left = self._in_range(totals)
         if not self.measures.need_curves:
             table.set(piece.numbers, self.measures.from_totals(totals))
-            rest = np.flatnonzero(~totals.is_exact(self.course.sessions))
-        else:
-            rest = np.arange(len(piece.numbers))
-        for place, curve in _curves(self.course, piece, curves, rest):
+            left &= ~totals.is_exact(self.course.sessions)
+        for place, curve in _curves(self.course, piece, curves, np.flatnonzero(left)):
             values = self.measures.from_curve(curve, traded=float(totals.traded[place]))
             table.set(int(piece.numbers[place]), values)
         if self.request.curves and curves is not None:
             curves *= self.measures.capital
             table.curves.append(Curves(self.prepared.window.dates, piece.numbers, curves))
 
-    def _refuse_absurd(self, piece: Piece, totals: Totals) -> None:
-        """What left the range of numbers is run alone: the error says when."""
-        bad = np.flatnonzero(~(np.isfinite(totals.values) & (totals.final > 0)))
-        if bad.size:
-            request = self.request
-            simulate(
-                request.panel,
-                self.portfolios[int(piece.numbers[bad[0]])],
-                request.rules,
-                start=request.start,
-                end=request.end,
-            )
+    def _in_range(self, totals: Totals) -> BoolArray:
+        """Whether all values of a portfolio are positive numbers."""
+        with np.errstate(over="ignore"):
+            in_range: BoolArray = np.isfinite(totals.values * self.measures.capital)
+        return in_range & (totals.final > 0)
 
     def _note(self, table: Table) -> None:
         """What has to be known about the inputs, once for each kind of strategy."""

@@ -93,7 +93,7 @@ def simulate_many(
         if problem is not None:
             table.note(problem, range(len(portfolios)))
     else:
-        run_singly(request, portfolios, table)
+        run_singly(request, portfolios, table, range(len(portfolios)))
     return ManyResults(
         values=table.values,
         strategies=portfolios,

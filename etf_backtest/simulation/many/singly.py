@@ -4,6 +4,7 @@ proportion to the value."""
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -13,18 +14,20 @@ from etf_backtest.simulation.many.table import Curves, Table
 from etf_backtest.simulation.run import simulate
 
 
-def run_singly(request: Request, portfolios: Portfolios, table: Table) -> None:
-    """Put down what `simulate` finds of each portfolio.
+def run_singly(
+    request: Request, portfolios: Portfolios, table: Table, numbers: Iterable[int]
+) -> None:
+    """Put down what `simulate` finds of each of the portfolios `numbers`.
 
     Raises
     ------
     EtfBacktestError
         As `simulate`.
     """
-    for number, strategy in enumerate(portfolios):
+    for number in numbers:
         result = simulate(
             request.panel,
-            strategy,
+            portfolios[number],
             request.rules,
             benchmark=request.benchmark,
             risk_free=request.risk_free,

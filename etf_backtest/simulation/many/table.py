@@ -71,7 +71,7 @@ class Table:
         }
         if undefined:
             listed = ", ".join(
-                f"{name}" if missing == self.count else f"{name} ({missing} portfolios)"
+                name if missing == self.count else f"{name} ({missing} of {self.count})"
                 for name, missing in undefined.items()
             )
             found.append(f"undefined and therefore NaN, `simulate` says why: {listed}")

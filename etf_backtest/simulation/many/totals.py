@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -36,21 +35,18 @@ class Totals:
     traded: FloatArray
     values: FloatArray
 
-    @classmethod
-    def empty(cls, count: int) -> Self:
-        """Room for `count` portfolios."""
-        return cls(*(np.empty(count) for _ in fields(cls)))
-
     def scatter(self, sessions: int) -> FloatArray:
         """Standard deviation of the session returns (ddof = 1); NaN of one return."""
         count = sessions - 1
         if count < 2:
             return np.full_like(self.final, np.nan)
-        spread = self.squares - self.returns**2 / count
-        return np.sqrt(np.maximum(spread, 0.0) / (count - 1))
+        with np.errstate(all="ignore"):
+            spread = self.squares - self.returns**2 / count
+            return np.sqrt(np.maximum(spread, 0.0) / (count - 1))
 
     def is_exact(self, sessions: int) -> BoolArray:
         """Whether the scatter has all its digits: it has not where returns hardly vary."""
-        square_of_mean = self.returns**2 / (sessions - 1)
-        exact: BoolArray = square_of_mean <= _CANCELLED * (self.squares - square_of_mean)
+        with np.errstate(all="ignore"):
+            square_of_mean = self.returns**2 / (sessions - 1)
+            exact: BoolArray = square_of_mean <= _CANCELLED * (self.squares - square_of_mean)
         return exact
