@@ -164,11 +164,11 @@ class _Run:
     # -- what happens on a row -------------------------------------------------------------------
 
     def _event(self, row: int) -> None:
-        if row == self.sessions - 1:
-            return
-        price = self.market.prices[row]
         if self.plan.reinvest_lots and self.market.payouts is not None:
             self._reinvest(row, self.market.payouts[row] * self.held)
+        if row == self.sessions - 1:  # it never trades
+            return
+        price = self.market.prices[row]
         held = self.held * price
         value = self.cash + float(held.sum())
         flow = float(self.plan.flows.amounts[row] + self.plan.flows.fractions[row] * value)
@@ -230,8 +230,12 @@ class _Run:
         some, price = held > 0, self.market.share_prices(row)
         commission = np.where(some, self.desk.commission(held, price), 0.0)
         slippage = np.where(some, self.desk.cost(held, price), 0.0) - commission
+        costs = float((commission + slippage).sum())
+        if costs > value:  # the broker gets what there is, order after order
+            paid = np.diff(np.minimum(np.cumsum(commission + slippage), value), prepend=0.0)
+            slippage = np.minimum(slippage, paid)
+            commission, costs = paid - slippage, value
         self.trades.append((row, -self.held, commission, slippage))
-        costs = min(self.desk.selling_everything(held, price), value)
         self.costs[row] += costs
         self.flows[row] -= value - costs
         self.cash, self.held = 0.0, np.zeros_like(self.held)
