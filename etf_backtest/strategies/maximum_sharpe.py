@@ -36,10 +36,10 @@ class MaximumSharpe(Strategy):
     """Hold the weights that maximise ``(w @ m - f) / sqrt(w @ S @ w)``, sum(w) = 1, w >= 0.
 
     m and S are the sample mean and covariance (ddof = 1) of the last `look_back` simple returns and
-    f is ``(1 + risk_free)^(1/252) - 1``; skfolio solves it to 1e-4 of a weight. Where no
-    symbol has returned more than f on average the money is in cash. A symbol that has not moved at
-    all most likely has a stale price: it is left out. A singular covariance is replaced by the
-    nearest one that is not.
+    f is ``(1 + risk_free)^(1/252) - 1``; skfolio solves it, and its solution is made exact. Where
+    no symbol has returned more than f on average the money is in cash. A symbol that has not moved
+    at all most likely has a stale price: it is left out. Where a singular covariance has no exact
+    solution, skfolio's weights for the nearest one that is not singular are taken.
 
     Parameters
     ----------

@@ -28,10 +28,10 @@ class MinimumVarianceParameters(ValidatedModel):
 class MinimumVariance(Strategy):
     """Hold the weights that minimise ``w @ S @ w`` with ``sum(w) = 1`` and ``w >= 0``.
 
-    S is the sample covariance (ddof = 1) of the last `look_back` simple returns; skfolio solves it
-    to 1e-4 of a weight. A symbol that has not moved at all most likely has a stale price:
-    it is left out. Where none has moved the money is in cash. A singular covariance is replaced by
-    the nearest one that is not.
+    S is the sample covariance (ddof = 1) of the last `look_back` simple returns; skfolio solves it,
+    and its solution is made exact. A symbol that has not moved at all most likely has a stale
+    price: it is left out. Where none has moved the money is in cash. Where a singular covariance
+    has no exact solution, skfolio's weights for the nearest one that is not singular are taken.
 
     Parameters
     ----------

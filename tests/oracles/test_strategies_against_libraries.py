@@ -193,10 +193,10 @@ def test_optimal_portfolios_against_enumeration(seed: int) -> None:
     panel = prices_of(returns)
     spread, hurdle = np.cov(returns.T), 1.02 ** (1 / 252) - 1
     least = MinimumVariance(panel.symbols).target_weights(panel)
-    np.testing.assert_allclose(least, by_enumeration(spread, None), atol=1e-4)
+    np.testing.assert_allclose(least, by_enumeration(spread, None), atol=EXACT)
     best = MaximumSharpe(panel.symbols, risk_free=0.02).target_weights(panel)
     expected = by_enumeration(spread, returns.mean(axis=0) - hurdle)
-    np.testing.assert_allclose(best, expected, atol=1e-4)
+    np.testing.assert_allclose(best, expected, atol=EXACT)
 
 
 def test_optimal_portfolios_against_skfolio() -> None:
