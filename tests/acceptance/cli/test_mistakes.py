@@ -34,9 +34,9 @@ def error_line(err: str) -> str:
             ["backtest", "run", "-p", "x", "-s", "y", "--from", "2016-01-01", "--to", "2015-01-01"],
             "2015-01-01 is not after",
         ),
-        (["backtest", "run", "-p", "x", "-s", "y", "--capital", "lots"], "is not an amount"),
-        (["backtest", "run", "-p", "x", "-s", "y", "--cash-rate", "2"], "less than or equal to 1"),
-        (["backtest", "run", "-p", "x", "-s", "y", "--risk-free", "5"], "less than or equal to 1"),
+        (["backtest", "run", "-p", "x", "-s", "y", "--capital", "lots"], "initial_capital: input"),
+        (["backtest", "run", "-p", "x", "-s", "y", "--cash-rate", "2"], "above -1 and at most 1"),
+        (["backtest", "run", "-p", "x", "-s", "y", "--risk-free", "5"], "above -1 and at most 1"),
         (
             ["backtest", "run", "-p", "x", "-s", "y", "--missing", "ffill:²"],
             "error, common or ffill",

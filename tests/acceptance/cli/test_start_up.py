@@ -79,4 +79,4 @@ def test_npm_run_db_seed_seeds(repository: Path, database_url: str) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "seeded 2 strategies and 15 ETFs" in str(done.stdout)
+    assert "seeded 11 strategies and 15 ETFs" in str(done.stdout)

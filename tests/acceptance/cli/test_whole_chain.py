@@ -60,19 +60,11 @@ def test_seed_prices_portfolio_backtest_on_a_server_of_ones_own(
     table = cli("backtest", "show", backtest["id"])
     assert "21.00%" in table.out
     assert "undefined" in table.out
-    assert "annualized_return" in table.err
+    assert "cagr" in table.err
     assert cli("prices", "list", "--json").data[0]["symbol"] == "SPY"
-    assert [s["name"] for s in cli("strategy", "list", "--json").data] == [
-        "buy-and-hold",
-        "momentum",
-    ]
-    momentum = cli("strategy", "show", "momentum", "--json").data
-    assert momentum["parameters"] == {
-        "look_back": 252,
-        "skip": 21,
-        "top_n": 1,
-        "rebalance": "monthly",
-    }
+    names = [s["name"] for s in cli("strategy", "list", "--json").data]
+    assert len(names) == 11
+    assert {"buy-and-hold", "momentum"} < set(names)
     assert len(cli("etf", "list", "--json").data) == 15
     assert len(cli("etf", "list", "--category", "Real Estate", "--json").data) == 1
     assert cli("etf", "show", "spy", "--json").data["expense_ratio"] == "0.000945"
