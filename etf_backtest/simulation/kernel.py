@@ -294,6 +294,7 @@ class _Run:
         prices = self.market.prices[:stop]
         cash[0] += self.costs[0]  # shown before its costs
         equity = cash + np.einsum("tn,tn->t", units, prices)
+        equity[0] = self.capital  # without the rounding of its parts
         if self.ruin == "withdrawal":
             equity[-1] = 0.0
         width = prices.shape[1]

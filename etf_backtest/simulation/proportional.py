@@ -81,6 +81,7 @@ def run_proportional(
     costs[fills] = rate * moved.sum(axis=1)
     cash[0] += costs[0]  # shown before its costs
     equity = cash + np.einsum("tn,tn->t", units, prices)
+    equity[0] = capital  # without the rounding of its parts
     earned = np.zeros(sessions)
     earned[1:] = cash[:-1] * (interest.cash - 1.0)
     if sessions > 1:
