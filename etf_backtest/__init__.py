@@ -44,6 +44,14 @@ if TYPE_CHECKING:
         SimulationResult,
         simulate,
     )
+    from etf_backtest.simulation.ledger import (
+        LedgerResult,
+        simulate_ledger,
+    )
+    from etf_backtest.simulation.many import (
+        ManyResults,
+        simulate_many,
+    )
     from etf_backtest.strategies import (
         BuyAndHold,
         DualMomentum,
@@ -60,6 +68,7 @@ if TYPE_CHECKING:
         VolatilityTarget,
         available_strategies,
         prove_no_lookahead,
+        strategy_from_dict,
     )
 
 __version__ = VERSION
@@ -79,7 +88,9 @@ __all__ = [
     "FixedWeights",
     "ForwardFill",
     "InverseVolatility",
+    "LedgerResult",
     "LookAheadProof",
+    "ManyResults",
     "MaximumSharpe",
     "MinimumVariance",
     "Momentum",
@@ -99,6 +110,9 @@ __all__ = [
     "prove_no_lookahead",
     "run_backtest",
     "simulate",
+    "simulate_ledger",
+    "simulate_many",
+    "strategy_from_dict",
 ]
 
 _HOMES = {
@@ -116,7 +130,9 @@ _HOMES = {
     "FixedWeights": "strategies",
     "ForwardFill": "market",
     "InverseVolatility": "strategies",
+    "LedgerResult": "simulation.ledger",
     "LookAheadProof": "strategies",
+    "ManyResults": "simulation.many",
     "MaximumSharpe": "strategies",
     "MinimumVariance": "strategies",
     "Momentum": "strategies",
@@ -135,6 +151,9 @@ _HOMES = {
     "prove_no_lookahead": "strategies",
     "run_backtest": "services.backtest",
     "simulate": "simulation",
+    "simulate_ledger": "simulation.ledger",
+    "simulate_many": "simulation.many",
+    "strategy_from_dict": "strategies",
 }
 
 
