@@ -15,7 +15,9 @@ def show(verification: Verification, *, json: bool) -> None:
     if json:
         console.show_json(verification.to_dict())
         return
-    verdict = "identical" if verification.identical else "not identical"
+    differs = verification.changed or verification.differences
+    otherwise = "not identical" if differs else "cannot be verified"
+    verdict = "identical" if verification.identical else otherwise
     console.show_text(f"backtest {verification.backtest_id}: {verdict}", style="bold")
     if verification.identical:
         console.show_text("prices, rules and every number are what they were, to the last bit")

@@ -16,6 +16,8 @@ CURVES = ("equity", "cash", "benchmark_equity")
 BY_DATE = ("flows", "costs")
 PARTS = ("dates", *CURVES, "weights", *BY_DATE, "trades", "ruin", "metrics")
 """What has to be the same to the last bit."""
+FIRST_PARTS = ("dates", *CURVES, "weights")
+"""What the first release stored in the same form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ def _said(value: JsonValue) -> str:
     return "nothing" if value is None else repr(value)
 
 
-def differences(stored: Data, now: Data) -> tuple[Difference, ...]:
+def differences(stored: Data, now: Data, *, parts: Sequence[str] = PARTS) -> tuple[Difference, ...]:
     """The largest difference of each part of two results, and every metric that differs.
 
     Parameters
@@ -55,7 +57,7 @@ def differences(stored: Data, now: Data) -> tuple[Difference, ...]:
         Empty where all is the same to the last bit.
     """
     found: list[Difference] = []
-    for part in PARTS:
+    for part in parts:
         if part == "metrics":
             found += _of_metrics(stored, now)
         elif stored.get(part) != now.get(part):

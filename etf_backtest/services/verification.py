@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from etf_backtest.errors import EtfBacktestError, NothingToVerifyError
 from etf_backtest.market.rates import DatedRates
-from etf_backtest.services.comparison import Data, Difference, differences
+from etf_backtest.services.comparison import FIRST_PARTS, PARTS, Data, Difference, differences
 from etf_backtest.services.metrics_row import metrics_row
 from etf_backtest.services.price_panel import load_prices
 from etf_backtest.services.rules_file import RISK_FREE, rules_of
@@ -115,10 +115,12 @@ async def verify_backtest(db: Database, backtest_id: str) -> Verification:
         reason = f"it cannot be computed any more: {error}"
         return Verification(row.id, False, (reason, *engine), (), tuple(notes))
     inputs = [*_inputs_changed(row, stored, result)]
-    found = differences(stored, cast("Data", result.to_dict()))
-    if not found:
+    same_form = stored["schema"] == RESULT_SCHEMA
+    now = cast("Data", result.to_dict())
+    found = differences(stored, now, parts=PARTS if same_form else FIRST_PARTS)
+    if same_form and not found:
         inputs += _metrics_edited(row, result)
-    identical = stored["schema"] == RESULT_SCHEMA and not (found or inputs)
+    identical = same_form and not (found or inputs)
     return Verification(
         row.id,
         identical,
@@ -152,9 +154,9 @@ async def _compute(db: Database, row: Backtest) -> SimulationResult:
 def _unverifiable(stored: Data) -> Iterator[str]:
     if cast("int", stored["schema"]) < FIRST_WITH_FINGERPRINTS:
         yield (
-            "the result was stored by an earlier release, without fingerprints of its prices and "
-            "without flows, costs and versions: what has changed cannot be told, and a rounding "
-            "error is no proof of a change"
+            "the result was stored by an earlier release: without fingerprints of its prices and "
+            "versions of its engine what has changed cannot be told, and a difference in the last "
+            "digits is no sign of a change; dates, equity, cash and weights alone were compared"
         )
 
 
