@@ -11,7 +11,7 @@ from etf_backtest.market import PricePanel
 from etf_backtest.simulation.many.portfolios import Portfolios
 from etf_backtest.simulation.planning import decided_targets
 from etf_backtest.strategies import Strategy
-from etf_backtest.strategies.weights import check_targets
+from etf_backtest.strategies.weights import SUM_TOLERANCE, check_targets
 from etf_backtest.typing import FloatArray, IndexArray
 
 _CELLS = 4_000_000
@@ -106,4 +106,12 @@ def _targets(
         return np.stack([decided_targets(one, history, ends, 1.0) for one in strategies])
     known = history.rows(0, int(ends.max()))
     asked = type(strategies[0]).targets_of_many(strategies, known, ends)
-    return check_targets(asked, history.symbols, history.dates[ends - 1], name=strategies[0].name)
+    totals = asked.sum(axis=-1)
+    # a NaN makes both comparisons false
+    if not (asked.min() >= 0 and totals.max() <= 1 + SUM_TOLERANCE):
+        dates = history.dates[ends - 1]
+        return check_targets(asked, history.symbols, dates, name=strategies[0].name)
+    # as check_targets does, but in place, and where it changes something
+    rounded = (np.abs(totals - 1) <= SUM_TOLERANCE) & (totals != 1)
+    asked[rounded] /= totals[rounded][:, np.newaxis]
+    return asked

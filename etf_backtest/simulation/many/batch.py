@@ -153,20 +153,16 @@ def rebalance(
     """
     money = held.sum(axis=0)
     before = held[:-1] / money
-    gaps = targets - before
-    ordered = np.abs(gaps) > SMALLEST
-    if ordered.all():
-        wanted, given = targets, before
-        budget, slope = np.ones_like(money), rest + targets.sum(axis=0)
-    else:
+    wanted, given = targets, before
+    ordered = np.abs(targets - before) > SMALLEST
+    if not ordered.all():
         wanted, given = np.where(ordered, targets, 0.0), np.where(ordered, before, 0.0)
-        budget, slope = 1.0 - (before - given).sum(axis=0), rest + wanted.sum(axis=0)
-    invested, signs = _investable(wanted, given, budget, slope, rate)
-    moves = wanted * invested
-    moves -= given
-    traded = np.einsum("np,np->p", moves, signs)
+    budget = held[-1] / money + given.sum(axis=0)
+    slope = rest + wanted.sum(axis=0)
+    invested, moves = _investable(wanted, given, budget, slope, rate)
     after = np.empty_like(held)
     np.add(before, moves, out=after[:-1])
+    traded = np.abs(moves, out=moves).sum(axis=0)
     # where nothing is bought and no cash is wanted, cash is what is left over
     after[-1] = np.where(slope > SMALLEST, rest * invested, budget - rate * traded)
     after *= money
@@ -177,17 +173,23 @@ def rebalance(
 def _investable(
     wanted: FloatArray, given: FloatArray, budget: FloatArray, slope: FloatArray, rate: float
 ) -> tuple[FloatArray, FloatArray]:
-    """Solve slope * v + rate * sum(abs(wanted * v - given)) = budget for v, with orders' signs.
+    """Solve slope * v + rate * sum(abs(wanted * v - given)) = budget for v, with the orders.
 
     The left side is convex, increasing and piecewise linear: Newton's method from above is exact
     once no order changes between buying and selling.
     """
-    signs = np.sign(wanted - given)
+    moves = wanted - given
+    sells = np.signbit(moves)
     for _ in range(len(wanted) + 2):
-        steepness = slope + rate * np.einsum("np,np->p", signs, wanted)
-        level = budget + rate * np.einsum("np,np->p", signs, given)
+        steepness, level = slope, budget
+        if rate:
+            signs = np.where(sells, -rate, rate)
+            steepness = slope + np.einsum("np,np->p", signs, wanted)
+            level = budget + np.einsum("np,np->p", signs, given)
         invested = np.divide(level, steepness, out=np.ones_like(level), where=slope > SMALLEST)
-        seen, signs = signs, np.sign(wanted * invested - given)
-        if rate == 0.0 or np.array_equal(seen, signs):
+        np.multiply(wanted, invested, out=moves)
+        moves -= given
+        seen, sells = sells, np.signbit(moves)
+        if not rate or np.array_equal(seen, sells):
             break
-    return invested, signs
+    return invested, moves
