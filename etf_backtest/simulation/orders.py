@@ -100,6 +100,10 @@ class Desk:
         rest = 1.0 - float(targets.sum())
         rest = 0.0 if abs(rest) < _NOISE else rest
         slope = float(targets[ordered].sum()) + rest
+        if slope <= SMALLEST and targets[ordered].any():
+            # debt is more than what is ordered: a symbol on its weight has to share the costs
+            ordered = (held > 0) | (targets > 0)
+            slope = float(targets.sum()) + rest
         invested = self._investable(targets, held, money, price, ordered, slope)
         if invested is None:
             return None
