@@ -120,7 +120,9 @@ def test_a_breach_on_a_rebalance_day_trades_once() -> None:
 
 def test_a_decision_that_waits_for_its_fill_is_not_overtaken() -> None:
     """The end of January is decided on row 1 and filled on row 3; row 2 breaches meanwhile."""
-    panel = prices(start=TURN, A=[100.0, 100.0, 100.0, 200.0, 400.0, 400.0, 400.0, 400.0], B=[100.0] * 8)
+    panel = prices(
+        start=TURN, A=[100.0, 100.0, 100.0, 200.0, 400.0, 400.0, 400.0, 400.0], B=[100.0] * 8
+    )
     result = simulate(panel, HALF, thousand(("monthly", Bands(absolute=0.1)), lag=2))
     # rows 0 and 1 are decided, filled on rows 2 and 3; a breach on row 4 is filled on row 6
     near(result.shares["A"].iloc[[2, 3, 4, 5, 6]], [5.0, 3.75, 3.75, 3.75, 1125 / 400])
@@ -135,7 +137,9 @@ def test_bands_look_at_the_weights_before_the_days_flow() -> None:
     result = simulate(panel, HALF, rules)
     # new money buys both up to 1125: the same as a rebalance, with no sale
     near(result.shares.iloc[1], [7.5, 11.25])
-    unequal = thousand((Bands(absolute=0.11), "cashflow"), cash_flows=[CashFlow(amount=100, on="2024-01-02")])
+    unequal = thousand(
+        (Bands(absolute=0.11), "cashflow"), cash_flows=[CashFlow(amount=100, on="2024-01-02")]
+    )
     # 750 and 500 and 100: all of it buys B; a rebalance would have sold A
     near(simulate(panel, HALF, unequal).shares.iloc[1], [5.0, 6.0])
 
@@ -143,9 +147,7 @@ def test_bands_look_at_the_weights_before_the_days_flow() -> None:
 def test_a_fill_of_a_breach_on_a_day_with_a_flow() -> None:
     panel = prices(A=[100.0, 100.0, 200.0, 200.0, 200.0], B=[100.0] * 5)
     # bought on row 1, breached on row 2, filled on row 3, when 500 come in: 2000, 1000 each
-    rules = thousand(
-        Bands(absolute=0.1), lag=1, cash_flows=[CashFlow(amount=500, on="2024-01-04")]
-    )
+    rules = thousand(Bands(absolute=0.1), lag=1, cash_flows=[CashFlow(amount=500, on="2024-01-04")])
     result = simulate(panel, HALF, rules)
     near(result.shares.iloc[3], [5.0, 10.0])
     near(result.equity, [1000.0, 1000.0, 1500.0, 2000.0, 2000.0])
@@ -154,9 +156,7 @@ def test_a_fill_of_a_breach_on_a_day_with_a_flow() -> None:
 def test_a_flow_on_the_day_of_a_breach_that_waits_for_its_lag() -> None:
     panel = prices(A=[100.0, 100.0, 200.0, 200.0, 200.0], B=[100.0] * 5)
     # row 2: decided; the 150 that come in are traded to the drifted weights, 2/3 and 1/3, at once
-    rules = thousand(
-        Bands(absolute=0.1), lag=1, cash_flows=[CashFlow(amount=150, on="2024-01-03")]
-    )
+    rules = thousand(Bands(absolute=0.1), lag=1, cash_flows=[CashFlow(amount=150, on="2024-01-03")])
     result = simulate(panel, HALF, rules)
     near(result.shares.iloc[2], [5.5, 5.5])
     near(result.shares.iloc[3], [825 / 200, 8.25])
@@ -176,14 +176,21 @@ class Latest(Strategy):
     def target_weights(self, history: PricePanel) -> FloatArray:
         self.asked.append(str(history.dates[-1]))
         growth = history.prices[-1] / history.prices[0]
-        return np.where(growth == growth.max(), 1.0, 0.0) / (growth == growth.max()).sum()
+        most = (growth == growth.max()).astype(np.float64)
+        weights: FloatArray = most / most.sum()
+        return weights
 
 
 def test_a_breach_asks_the_strategy_with_the_history_up_to_that_day() -> None:
-    panel = prices(A=[100.0, 100.0, 100.0, 120.0, 90.0, 90.0], B=[100.0, 100.0, 130.0, 100.0, 100.0, 100.0])
+    panel = prices(
+        A=[100.0, 100.0, 100.0, 120.0, 90.0, 90.0], B=[100.0, 100.0, 130.0, 100.0, 100.0, 100.0]
+    )
     strategy = Latest()
     result = simulate(panel, strategy, thousand(Bands(absolute=0.05), lag=1))
     # row 0: a draw, half each, bought on row 1. Row 2: B has 0.565 of it and has risen most; filled
     # on row 3, all B. All of it in one symbol is on its target for good.
     assert strategy.asked == ["2024-01-01", "2024-01-03"]
-    near(result.weights.iloc[1:], [[0.5, 0.5], [50 / 115, 65 / 115], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]])
+    near(
+        result.weights.iloc[1:],
+        [[0.5, 0.5], [50 / 115, 65 / 115], [0.0, 1.0], [0.0, 1.0], [0.0, 1.0]],
+    )

@@ -73,7 +73,9 @@ def test_a_fixed_commission_for_each_order() -> None:
 
 def test_a_lowest_commission() -> None:
     costs = Costs(commission_bps=100, commission_min=5)
-    result = simulate(DOUBLED, FixedWeights({"A": 0.9, "B": 0.1}), Rules(initial_capital=1014, costs=costs))
+    result = simulate(
+        DOUBLED, FixedWeights({"A": 0.9, "B": 0.1}), Rules(initial_capital=1014, costs=costs)
+    )
     # 900 of A cost 9, 100 of B the 5 at least; then 1800 and 100 become 0.9 and 0.1 of V': V' is
     # 1900 less 5 for 1890 of B, which is bought for less than 500, and 5 for A
     near(result.equity, [1014.0, 1890.0, 1890.0, 1890.0])
