@@ -120,24 +120,22 @@ def batch(engine: EngineName, panel: PricePanel, given_: Any, rules: Rules, **mo
 def compare(values: dict[str, FloatArray], number: int, single: SimulationResult) -> None:
     """Each metric to 1e-12, as far as float64 has it.
 
-    A ratio to the scatter of the returns cannot be better known than the returns, which are
-    differences of numbers near 1: about 1e-16 over the scatter. So it is with drawdowns.
+    Returns and drawdowns are differences of numbers near 1, known to some 1e-16. A ratio to the
+    scatter of the one or to the depth of the other is known to that over the scatter or depth.
     """
     metrics = single.metrics
     scatter = (metrics.volatility or 0.0) / math.sqrt(252)
+    depth = abs(metrics.max_drawdown or 0.0)
     money = {"final_value": single.book.equity[-1], "costs": single.book.costs.sum()}
+    known = {"sharpe_ratio": 1e-14 / max(scatter, 1e-14), "calmar_ratio": 2e-14 / max(depth, 1e-14)}
     for name in QUICK_METRICS:
         expected = money[name] if name in money else getattr(metrics, name)
         found = values[name][number]
         if expected is None:
             assert math.isnan(found), name
             continue
-        relative = 1e-12
-        if name == "sharpe_ratio":
-            relative += 4e-14 * max(1.0, abs(expected)) / max(scatter, 1e-14)
-        if name == "calmar_ratio":
-            relative += 1e-13 / abs(metrics.max_drawdown or 1.0)
-        assert found == pytest.approx(expected, rel=relative, abs=2e-13), name
+        absolute = max(2e-13, known.get(name, 0.0) * (1.0 + abs(expected)))
+        assert found == pytest.approx(expected, rel=1e-12, abs=absolute), name
 
 
 @pytest.mark.parametrize("engine", ENGINES)
