@@ -204,7 +204,8 @@ def test_flows_do_not_touch_the_time_weighted_returns(run: Run) -> None:
     rebalance = run.result().rebalance.model_copy(update={"cashflow": False})
     with_flows = run.result(rebalance=rebalance)
     without = run.result(rebalance=rebalance, cash_flows=())
-    np.testing.assert_allclose(with_flows.returns, without.returns, rtol=0, atol=1e-12)
+    # a flow below 1e-9 of the value is too small for orders, and stays in cash
+    np.testing.assert_allclose(with_flows.returns, without.returns, rtol=0, atol=1e-10)
 
 
 @unhurried
