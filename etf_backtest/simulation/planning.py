@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from etf_backtest.errors import AllocationError
 from etf_backtest.market import PricePanel
 from etf_backtest.market.sessions import as_date
 from etf_backtest.simulation.book import Plan
@@ -15,7 +14,7 @@ from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.simulation.schedule import decision_rows, fill_rows, flow_schedule
 from etf_backtest.strategies import Strategy
-from etf_backtest.strategies.weights import SUM_TOLERANCE, check_weights
+from etf_backtest.strategies.weights import check_targets
 from etf_backtest.typing import FloatArray, IndexArray
 
 
@@ -84,40 +83,18 @@ def decided_targets(
     """
     if not ends.size:
         return np.zeros((0, len(strategy.symbols)))
-    known = history.rows(0, int(ends.max()))
+    known, dates = history.rows(0, int(ends.max())), history.dates[ends - 1]
     if not strategy.looks_at_prices and strategy.is_ready(ends[:1]).all():
-        first = Strategy.targets(strategy, known, ends[:1])
-        once = _checked(first, strategy, history, ends[:1], max_leverage)
-        return np.repeat(once, ends.size, axis=0)
+        once = Strategy.targets(strategy, known, ends[:1])
+        checked = check_targets(
+            once, strategy.symbols, dates[:1], name=strategy.name, max_leverage=max_leverage
+        )
+        return np.repeat(checked, ends.size, axis=0)
     own = type(strategy).__module__.partition(".")[0] == __name__.partition(".")[0]
     asked = strategy.targets(known, ends) if own else Strategy.targets(strategy, known, ends)
-    return _checked(asked, strategy, history, ends, max_leverage)
-
-
-def _checked(
-    targets: FloatArray,
-    strategy: Strategy,
-    history: PricePanel,
-    ends: IndexArray,
-    max_leverage: float,
-) -> FloatArray:
-    """The weights, scaled to sum to 1 where they miss it by rounding alone."""
-    if targets.shape != (ends.size, len(strategy.symbols)):
-        raise AllocationError(
-            f"expected weights of the shape {(ends.size, len(strategy.symbols))} from "
-            f"{strategy.name}, received {targets.shape}"
-        )
-    totals = targets.sum(axis=1)
-    good = np.isfinite(targets).all(axis=1) & (targets >= 0).all(axis=1)
-    wrong = np.flatnonzero(~(good & (totals <= max_leverage * (1 + SUM_TOLERANCE))))
-    if wrong.size:
-        row = int(wrong[0])
-        when = f" that {strategy.name} decided on {as_date(history.dates[ends[row] - 1])}"
-        check_weights(targets[row], strategy.symbols, when=when, max_leverage=max_leverage)
-    near = np.abs(totals - 1.0) <= SUM_TOLERANCE
-    scale = np.where(near, totals, 1.0)[:, np.newaxis]
-    scaled: FloatArray = targets / scale
-    return scaled
+    return check_targets(
+        asked, strategy.symbols, dates, name=strategy.name, max_leverage=max_leverage
+    )
 
 
 def _waiting(

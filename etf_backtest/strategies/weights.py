@@ -114,6 +114,7 @@ def check_targets(
             when = f" that {name} decided on {as_date(session)}"
             check_weights(targets[place], symbols, when=when, max_leverage=max_leverage)
     rounded = (np.abs(totals - 1) <= SUM_TOLERANCE) & (totals != 1)
-    if not rounded.any():
-        return targets
-    return targets / np.where(rounded, totals, 1.0)[..., np.newaxis]
+    if rounded.any():
+        targets = targets.copy()
+        targets[rounded] /= totals[rounded][:, np.newaxis]
+    return targets
