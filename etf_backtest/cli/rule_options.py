@@ -240,7 +240,7 @@ def _rebalancing(file: object, given: Mapping[str, str | Sequence[str]]) -> obje
             read = as_rebalancing(value)
         except ValueError as error:
             raise InvalidParametersError(where, [f"{error}, received {value!r}"]) from None
-        return read.model_dump(exclude_defaults=True) if isinstance(read, Rebalancing) else {}
+        return read.model_dump(exclude_unset=True) if isinstance(read, Rebalancing) else {}
 
     fields = parts(file, "rebalance")
     own = parts(given["rebalance"], "--rebalance") if "rebalance" in given else {}

@@ -38,7 +38,7 @@ def run_command(
     *arguments: str, code: int = 0, url: str | None = None, stdin: str | None = None
 ) -> Ran:
     """Run `etf-backtest`, on the database at `url` or the embedded one."""
-    environ = {**os.environ, "COLUMNS": "100", "TERM": "dumb"}
+    environ = {"COLUMNS": "100", **os.environ, "TERM": "dumb"}
     if url is not None:
         environ["DATABASE_URL"] = url
     done = subprocess.run(

@@ -156,6 +156,11 @@ def test_options_go_before_the_file_part_by_part() -> None:
     assert rules.model_dump(include=untouched) == FULL.model_dump(include=untouched)
 
 
+def test_never_goes_before_a_period_of_the_file() -> None:
+    rules, _ = rules_of(merged({"rebalance": "weekly"}, {"rebalance": ["never"]}))
+    assert rules.rebalance == Rebalancing(period="never")
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
