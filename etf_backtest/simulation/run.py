@@ -6,7 +6,7 @@ import numpy as np
 
 from etf_backtest.errors import CostsError, InvalidParametersError, SimulationError
 from etf_backtest.market import PricePanel
-from etf_backtest.market.rates import DatedRates, as_rate
+from etf_backtest.market.rates import DatedRates, as_rate, rates_in_force
 from etf_backtest.market.sessions import as_date
 from etf_backtest.simulation.book import Book, Interest
 from etf_backtest.simulation.kernel import CostsExceedValueError, run_events
@@ -73,6 +73,7 @@ def simulate(
     rate = check_risk_free(risk_free)
     prepared = prepare(panel, strategy, rules, benchmark, start, end)
     window = prepared.window
+    rates_in_force(rate, window.dates)  # the metrics, which need them, are computed when asked for
     traded = window.select(strategy.symbols)
     planned = plan_run(prepared, strategy, rules)
     units = units_of(traded, rules)

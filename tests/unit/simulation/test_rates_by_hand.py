@@ -55,7 +55,7 @@ def test_a_dated_risk_free_rate() -> None:
     assert result.metrics.sharpe_ratio == pytest.approx(expected, rel=1e-12)
     assert result.to_dict()["risk_free"] == dated
     with pytest.raises(RateError, match="begin on 2024-01-02"):
-        _ = simulate(panel, ALL, risk_free=DatedRates.of({"2024-01-02": 0.02})).metrics
+        simulate(panel, ALL, risk_free=DatedRates.of({"2024-01-02": 0.02}))
 
 
 @pytest.mark.parametrize("rate", [2.0, -1.0, np.nan, np.inf, "low", None, True])
