@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,9 @@ from etf_backtest.database.price_store import store_bars
 from etf_backtest.errors import InvalidParametersError, NoClosesError, RateError, WindowError
 from etf_backtest.market.bar import Bar
 from etf_backtest.market.rates import DatedRates
+from etf_backtest.metrics import METRIC_NAMES
 from etf_backtest.services.backtest import run_backtest
+from etf_backtest.services.metrics_row import metrics_row
 from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.simulation import CashFlow, Costs, Rules
 from tests.integration.services.conftest import AddPrices
@@ -49,7 +52,7 @@ async def test_flows_and_costs_are_kept_with_the_rules(db: Database, add_prices:
     )
     results: Any = run.backtest.results
     each = 1000 / 2.02
-    assert results["equity"][0] == pytest.approx(1000, rel=1e-15)
+    assert results["equity"][0] == 1000
     assert results["equity"][1] == pytest.approx(each * 1.1 + each, rel=1e-12)
     assert results["flows"] == {"2024-01-03": 100.0}
     value = each * 1.21 + each
@@ -162,3 +165,27 @@ async def test_money_that_runs_out_is_a_completed_run(db: Database, add_prices: 
     assert len(results["dates"]) == 4
     assert run.backtest.metrics is not None
     assert run.backtest.metrics.totalReturn is not None
+
+
+async def test_each_metric_is_stored_in_the_column_of_its_name(
+    db: Database, add_prices: AddPrices
+) -> None:
+    """Every metric gets a number of its own; `cagr` stands in annualized_return."""
+    await two_funds(db, add_prices)
+    run = await run_backtest(db, portfolio="p", strategy="buy-and-hold")
+    numbers = {name: 0.01 * place for place, name in enumerate(METRIC_NAMES, start=1)}
+    numbers["max_drawdown"] *= -1
+    # in place of the metrics that it has worked out and kept
+    fields: dict[str, Any] = {**numbers, "undefined": {}}
+    vars(run.result)["metrics"] = replace(run.result.metrics, **fields)
+    row, warnings = metrics_row(run.backtest.id, run.result)
+    assert warnings == ()
+    await db.performancemetrics.delete(where={"backtestId": run.backtest.id})
+    await db.performancemetrics.create(data=row)
+    (stored,) = await db.query_raw("SELECT * FROM performance_metrics")
+    columns = {name: name for name in METRIC_NAMES} | {"cagr": "annualized_return"}
+    assert {name: float(stored[column]) for name, column in columns.items()} == {
+        name: pytest.approx(number, rel=1e-12) for name, number in numbers.items()
+    }
+    others = {"id", "backtest_id", "window_start", "window_end", "sessions"}
+    assert stored.keys() - others - {"created_at", "updated_at"} == set(columns.values())
