@@ -151,3 +151,11 @@ def test_help_is_readable_in_80_columns(cli: RunCli, monkeypatch: pytest.MonkeyP
     for panel in ("When it trades", "Money in and out", "What trading costs", "Rates a year"):
         assert f"─ {panel}" in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_rows_of_a_price_file_may_come_in_any_order(run: RunCli, user_home: Path) -> None:
+    """Dates are the keys of what is stored: upside down it is the same file."""
+    header, *rows = PRICES.splitlines(keepends=True)
+    (user_home / "upside-down.csv").write_text("".join([header, *reversed(rows)]))
+    again = run("prices", "import", "upside-down.csv", "--closes", "traded")
+    assert "0 inserted, 0 updated, 10 unchanged" in again.out
