@@ -50,15 +50,17 @@ def refused(simulator: Callable[[Run], object], run: Run) -> str | None:
 
 
 def agreement(books: LedgerResult) -> float:
-    """1e-9; more where only a sliver of the money is left, after a withdrawal or beside a debt.
+    """1e-9; more where money is but a sliver of what is withdrawn, paid in or owed.
 
     A float64 knows a sum to its sixteenth digit, and the sliver to fewer.
     """
-    slivers = []
+    slivers = [1.0]
     for day, prices in zip(books.days, books.prices, strict=True):
         held = sum(n * price for n, price in zip(day.shares, prices, strict=True))
-        slivers.append(abs(day.equity / (abs(day.value_before_flow) + held)) or 1)
-    return max(AGREEMENT, 1e-12 / float(min(slivers)))
+        money = abs(day.value_before_flow) + abs(day.flow) + held
+        lefts = (abs(day.equity), abs(day.value_before_flow))
+        slivers.extend(float(left / money) for left in lefts if left)
+    return max(AGREEMENT, 1e-12 / min(slivers))
 
 
 @settings(deadline=None, max_examples=400)

@@ -2,12 +2,15 @@
 
 import datetime as dt
 
+import numpy as np
 import pytest
 
 from etf_backtest.errors import CostsError
+from etf_backtest.market import PricePanel
 from etf_backtest.simulation import Bands, CashFlow, Costs, Rebalancing, Rules
 from etf_backtest.simulation.ledger import simulate_ledger
-from etf_backtest.strategies import BuyAndHold
+from etf_backtest.strategies import BuyAndHold, Rebalance, Strategy
+from etf_backtest.typing import FloatArray
 from tests.unit.simulation.ledger.books import (
     add_up,
     close_to,
@@ -144,3 +147,48 @@ def test_withdrawals_sell_what_is_overweight() -> None:
     assert held(books, "B") == close_to([1, 1, 1])
     assert column(books, "flow") == [0, -59, 0]
     add_up(books)
+
+
+class Glide(Strategy):
+    """Other targets on each session."""
+
+    name = "glide"
+    looks_at_prices = False
+    rebalance: Rebalance = "daily"
+    symbols = ("A", "B")
+
+    def __init__(self, *targets: list[float]) -> None:
+        self.path = targets
+
+    def target_weights(self, history: PricePanel) -> FloatArray:
+        return np.array(self.path[min(history.dates.size, len(self.path)) - 1])
+
+
+def test_each_decision_is_asked_for() -> None:
+    panel = total_returns(A=[100] * 4, B=[100] * 4)
+    books = simulate_ledger(panel, Glide([1, 0], [0, 1]), Rules(initial_capital=1000))
+    assert held(books, "A") == [10, 0, 0, 0]
+    assert held(books, "B") == [0, 10, 10, 10]
+
+
+def test_what_is_on_its_weight_stays_while_debt_is_paid_off() -> None:
+    panel = total_returns(A=[100] * 4, B=[50] * 4)
+    rules = Rules(
+        initial_capital=1000, max_leverage=3, borrow_rate=0.0, costs=Costs(commission_fixed=1)
+    )
+    books = simulate_ledger(panel, Glide([1.5, 0.5], [1.5, 0]), rules)
+    # 998 * 2 are held; selling 499 of B for 1 leaves 1497 of A, 500 of debt; then 996 * 1.5 of A
+    assert column(books, "equity") == close_to([1000, 997, 996, 996])
+    assert column(books, "cash") == close_to([-996, -500, -498, -498])
+
+
+def test_what_is_on_its_weight_shares_the_costs_of_a_debt() -> None:
+    panel = total_returns(A=[100] * 3, B=[50] * 3)
+    rules = Rules(
+        initial_capital=1000, max_leverage=3, borrow_rate=0.0, costs=Costs(commission_fixed=1)
+    )
+    books = simulate_ledger(panel, Glide([1.5, 0.25], [1.5, 0.5]), rules)
+    # A is on its weight, but B's orders alone would be less than the debt: both are ordered
+    assert column(books, "commission") == [2, 2, 0]
+    assert column(books, "equity") == close_to([1000, 996, 996])
+    assert held(books, "A") == close_to([14.97, 14.94, 14.94])
