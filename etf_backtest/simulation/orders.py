@@ -112,7 +112,7 @@ class Desk:
             return self._in_lots(after, held, ordered, money, price)
         commission, slippage = self._paid(np.abs(after - held), price, ordered)
         left = rest * invested
-        if abs(slope) <= SMALLEST:  # nothing but sales: what they bring stays in cash
+        if not targets[ordered].any():  # nothing but sales: what they bring stays in cash
             left = money - float(after.sum()) - float(commission.sum() + slippage.sum())
         return Orders(after, ordered, commission, slippage, self._not_below_zero(left, money))
 
@@ -132,7 +132,7 @@ class Desk:
         """
         weights, held_there, price = targets[ordered], held[ordered], price[ordered]
         budget = money - float(held[~ordered].sum())
-        if abs(slope) <= SMALLEST:
+        if not weights.any():
             return money
         value = budget / slope
         if self.free:

@@ -84,17 +84,32 @@ def decided_targets(
     if not ends.size:
         return np.zeros((0, len(strategy.symbols)))
     known, dates = history.rows(0, int(ends.max())), history.dates[ends - 1]
-    if not strategy.looks_at_prices and strategy.is_ready(ends[:1]).all():
+    if asked_once(strategy, ends):
         once = Strategy.targets(strategy, known, ends[:1])
         checked = check_targets(
             once, strategy.symbols, dates[:1], name=strategy.name, max_leverage=max_leverage
         )
         return np.repeat(checked, ends.size, axis=0)
-    own = type(strategy).__module__.partition(".")[0] == __name__.partition(".")[0]
-    asked = strategy.targets(known, ends) if own else Strategy.targets(strategy, known, ends)
+    trusted = is_own(strategy)
+    asked = strategy.targets(known, ends) if trusted else Strategy.targets(strategy, known, ends)
     return check_targets(
         asked, strategy.symbols, dates, name=strategy.name, max_leverage=max_leverage
     )
+
+
+def is_own(strategy: Strategy) -> bool:
+    """Whether its class is of this package."""
+    return type(strategy).__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def asked_once(strategy: Strategy, ends: IndexArray) -> bool:
+    """Whether the first answer is the answer on all dates.
+
+    So it is for the fixed targets of this package. A class of somebody else that does not look at
+    prices may still look at dates.
+    """
+    fixed = is_own(strategy) and not strategy.looks_at_prices
+    return fixed and bool(strategy.is_ready(ends[:1]).all())
 
 
 def _waiting(

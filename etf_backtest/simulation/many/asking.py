@@ -9,7 +9,7 @@ import numpy as np
 
 from etf_backtest.market import PricePanel
 from etf_backtest.simulation.many.portfolios import Portfolios
-from etf_backtest.simulation.planning import decided_targets
+from etf_backtest.simulation.planning import asked_once, decided_targets, is_own
 from etf_backtest.strategies import Strategy
 from etf_backtest.strategies.weights import SUM_TOLERANCE, check_targets
 from etf_backtest.typing import FloatArray, IndexArray
@@ -65,7 +65,7 @@ def pieces(
         return
     for alike in _alike(portfolios, numbers, ends).values():
         strategies = [portfolios[number] for number in alike]
-        same = _is_blind(strategies[0], ends)
+        same = asked_once(strategies[0], ends)
         decisions = 1 if same else max(1, ends.size)
         step = min(most, max(32, _CELLS // (decisions * len(history.symbols))))
         for first in range(0, len(alike), step):
@@ -82,27 +82,17 @@ def _alike(
     for number in numbers:
         strategy = portfolios[number]
         key: Hashable = "blind"
-        if not _is_blind(strategy, ends):
-            key = strategy.batch_key() if _is_own(strategy) else type(strategy)
+        if not asked_once(strategy, ends):
+            key = strategy.batch_key() if is_own(strategy) else type(strategy)
         found.setdefault(key, []).append(number)
     return found
-
-
-def _is_blind(strategy: Strategy, ends: IndexArray) -> bool:
-    """Whether its first answer is its answer on all dates."""
-    return not strategy.looks_at_prices and bool(strategy.is_ready(ends[:1]).all())
-
-
-def _is_own(strategy: Strategy) -> bool:
-    """Whether it is of this package; others are given the history of each decision, and no more."""
-    return type(strategy).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _targets(
     strategies: Sequence[Strategy], history: PricePanel, ends: IndexArray, *, same: bool
 ) -> FloatArray:
     """Checked targets of shape (p, K, N)."""
-    if same or not ends.size or not _is_own(strategies[0]):
+    if same or not ends.size or not is_own(strategies[0]):
         return np.stack([decided_targets(one, history, ends, 1.0) for one in strategies])
     known = history.rows(0, int(ends.max()))
     asked = type(strategies[0]).targets_of_many(strategies, known, ends)

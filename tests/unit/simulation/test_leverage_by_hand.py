@@ -3,12 +3,15 @@
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import pytest
 
 from etf_backtest.errors import AllocationError, RateError
 from etf_backtest.errors.simulation import LeverageError
+from etf_backtest.market import PricePanel
 from etf_backtest.simulation import Bands, CashFlow, Costs, Rules, simulate
 from etf_backtest.strategies import BuyAndHold, FixedWeights
+from etf_backtest.typing import FloatArray
 from tests.unit.simulation.by_hand import near, prices
 
 HALF_MORE = BuyAndHold({"A": 1.5})
@@ -168,3 +171,18 @@ def test_a_symbol_on_its_weight_beside_one_that_is_not() -> None:
     near(result.equity, [1020.0, value, value])
     near(result.weights.iloc[1], [1.5, 0.5])
     near(result.costs, [20.0, 1100 - value, 0.0])
+
+
+def test_a_sale_beside_a_debt_that_is_on_its_weight() -> None:
+    # 15 of A, 10 of B, 1000 borrowed; B is sold: 500 less a commission of 1, and nothing else moves
+    class Less(FixedWeights):
+        def target_weights(self, history: PricePanel) -> FloatArray:
+            return np.array([1.5, 0.5 if history.dates[-1] < np.datetime64("2024-01-02") else 0.0])
+
+    panel = prices(A=[100.0] * 3, B=[50.0] * 3)
+    rules = borrowing(rebalance="daily", costs=Costs(commission_fixed=1), initial_capital=1002)
+    result = simulate(panel, Less({"A": 1.5, "B": 0.5}), rules)
+    near(result.equity, [1002.0, 999.0, 999.0])
+    near(result.cash, [-998.0, -501.0, -501.0])
+    near(result.shares["A"], [15.0] * 3)
+    near(result.shares["B"], [10.0, 0.0, 0.0])
