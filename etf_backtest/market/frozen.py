@@ -9,12 +9,19 @@ import numpy as np
 
 
 class FrozenArrays:
-    """Base of frozen dataclasses with arrays: copied and unpickled ones are read-only again.
+    """Base of frozen dataclasses with arrays: they are read-only, and so are copied ones.
 
     NumPy forgets on the way that an array was not to be written to.
     """
 
     __slots__ = ()
+
+    def __post_init__(self) -> None:
+        """Take write access from the arrays; nobody else may keep them to write to."""
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
 
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         """How copy and pickle make another one: from the fields, without a second check."""

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-import numpy as np
-
 from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.rates import DatedRates, rates_in_force, year_fractions
 from etf_backtest.simulation.rebalancing import Bands
@@ -51,12 +49,6 @@ class Book(FrozenArrays):
     costs: FloatArray
     interest: FloatArray
     ruin: Ruin | None = None
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value = getattr(self, name)
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from etf_backtest.market import PricePanel
+from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.rates import DatedRates
 from etf_backtest.market.sessions import as_date
 from etf_backtest.metrics import (
@@ -57,7 +58,7 @@ class Window:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SimulationResult:
+class SimulationResult(FrozenArrays):
     """A run: its curves as pandas objects, indexed by session, its metrics and its warnings.
 
     Shares are real ones where closes are known; else a share is one unit of the symbol's
