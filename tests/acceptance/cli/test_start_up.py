@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from etf_backtest.strategies import STRATEGIES
+
 # not pydantic: Typer itself converts the arguments of subcommands with it
 HEAVY = {"numpy", "pandas", "asyncpg", "prisma", "etf_backtest.settings"}
 PROBE = """
@@ -79,4 +81,4 @@ def test_npm_run_db_seed_seeds(repository: Path, database_url: str) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "seeded 11 strategies and 15 ETFs" in str(done.stdout)
+    assert f"seeded {len(STRATEGIES)} strategies and 15 ETFs" in str(done.stdout)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from etf_backtest.strategies import STRATEGIES
 from tests.acceptance.cli.conftest import RunCli, run_command
 
 
@@ -63,7 +64,7 @@ def test_seed_prices_portfolio_backtest_on_a_server_of_ones_own(
     assert "cagr" in table.err
     assert cli("prices", "list", "--json").data[0]["symbol"] == "SPY"
     names = [s["name"] for s in cli("strategy", "list", "--json").data]
-    assert len(names) == 11
+    assert len(names) == len(STRATEGIES)
     assert {"buy-and-hold", "momentum"} < set(names)
     assert len(cli("etf", "list", "--json").data) == 15
     assert len(cli("etf", "list", "--category", "Real Estate", "--json").data) == 1

@@ -14,6 +14,7 @@ import pytest
 from etf_backtest.database import prisma_cli
 from etf_backtest.errors import NotConfirmedError
 from etf_backtest.settings import Settings
+from etf_backtest.strategies import STRATEGIES
 from tests.fixtures.cluster import Cluster
 from tests.integration.migrations.heard import Heard
 
@@ -108,7 +109,7 @@ async def test_reset_and_seed(
     assert await count(database_url, "users") == 0
     assert await count(database_url, CHECKS) > 40
     # seeded by the Python that runs this test, with the URL and its password
-    assert await count(database_url, "strategies WHERE is_system") == 2
+    assert await count(database_url, "strategies WHERE is_system") == len(STRATEGIES)
     etfs = await count(database_url, "etf_info")
     assert etfs >= 10
 
