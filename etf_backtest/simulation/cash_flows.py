@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from typing import Annotated, TypeAlias
 
-from pydantic import Field
+import numpy as np
+from pydantic import BeforeValidator, Field
 
+from etf_backtest.errors import WindowError
+from etf_backtest.market.sessions import as_date, as_session
 from etf_backtest.simulation.rebalancing import Period
 from etf_backtest.validated import ValidatedModel
+
+
+def _as_day(value: object) -> object:
+    """A day from a date or an ISO string; a number is not taken for a moment since 1970."""
+    if isinstance(value, str | dt.date | np.datetime64):
+        try:
+            return as_date(as_session(value))
+        except WindowError as error:
+            raise ValueError(str(error)) from None
+    raise ValueError("expected a date, written like 2024-01-31")
+
+
+Day: TypeAlias = Annotated[dt.date, BeforeValidator(_as_day)]
 
 
 class CashFlow(ValidatedModel):
@@ -45,11 +62,11 @@ class CashFlow(ValidatedModel):
         None, ge=-1, le=10, description="Fraction of the value; below 0 goes out."
     )
     every: Period | None = Field(None, description="On the last session of each such period.")
-    on: dt.date | None = Field(None, description="Once, on that day or the next session.")
+    on: Day | None = Field(None, description="Once, on that day or the next session.")
     offset: int = Field(0, ge=0, le=252, description="Sessions after the end of the period.")
     inflation: float = Field(0.0, gt=-1, le=1, description="Growth of the amount a year.")
-    start: dt.date | None = Field(None, description="Not before this day.")
-    end: dt.date | None = Field(None, description="Not after this day.")
+    start: Day | None = Field(None, description="Not before this day.")
+    end: Day | None = Field(None, description="Not after this day.")
 
     def contradictions(self) -> Iterator[str]:
         """A flow has one size and one time."""

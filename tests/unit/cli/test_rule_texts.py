@@ -58,7 +58,7 @@ def test_a_flow_in_words(text: str, expected: CashFlow) -> None:
         # what only the model knows
         ("5 monthly on 2020-01-01", "expected either every"),
         ("5% monthly inflation 2%", "inflation belongs to an amount"),
-        ("5 on 2020-02-30", "on: input should be a valid date"),
+        ("5 on 2020-02-30", "on: .2020-02-30. is not a date"),
         ("-200% monthly", "percent: input should be greater"),
         ("5 monthly offset 999", "offset: input should be less"),
     ],
