@@ -11,7 +11,7 @@ from bisect import insort
 import numpy as np
 
 from etf_backtest.simulation.book import Book, Interest, Plan, Ruin
-from etf_backtest.simulation.orders import Desk, Orders
+from etf_backtest.simulation.orders import SMALLEST, Desk, Orders
 from etf_backtest.simulation.units import Units
 from etf_backtest.typing import BoolArray, FloatArray
 
@@ -175,7 +175,7 @@ class _Run:
         targets = self.due.pop(row, None)
         if targets is None and self.watched[row] and self.filled is not None:
             targets = self._decided(row, held / value)
-        if flow < 0 and self._runs_out(row, held, value + flow):
+        if flow < 0 and self._runs_out(row, held, value, value + flow):
             self._pay_out(row, held, value)
             return
         self.flows[row] += flow
@@ -220,10 +220,13 @@ class _Run:
         self.held = self.held + money / self.market.prices[row]
         self._note()
 
-    def _runs_out(self, row: int, held: FloatArray, left: float) -> bool:
-        """Whether a withdrawal leaves nothing, or no more than selling everything would cost."""
+    def _runs_out(self, row: int, held: FloatArray, value: float, left: float) -> bool:
+        """Whether a withdrawal leaves nothing, or no more than selling everything would cost.
+
+        What rounding leaves is nothing.
+        """
         costs = self.desk.selling_everything(held, self.market.share_prices(row))
-        return left <= 0 or left - costs <= 0
+        return left - costs <= SMALLEST * value
 
     def _pay_out(self, row: int, held: FloatArray, value: float) -> None:
         """Sell everything and pay out what it brings: the run ends."""

@@ -331,6 +331,19 @@ def test_a_withdrawal_of_everything(flow: CashFlow) -> None:
     near(result.benchmark_values, [1000.0, 1000.0])
 
 
+@pytest.mark.parametrize("price", [3.0, 7.0, 13.1, 33.3, 101.3])
+@pytest.mark.parametrize("weights", [{"A": 0.6, "B": 0.4}, {"A": 0.7, "B": 0.2}])
+def test_what_rounding_leaves_of_all_withdrawals_is_nothing(
+    price: float, weights: dict[str, float]
+) -> None:
+    """Ten times 100 of 1000; units of thirds and sevenths leave 1e-13 of it."""
+    panel = prices(A=[price] * 14, B=[price * 1.7] * 14)
+    result = simulate(panel, BuyAndHold(weights), thousand(CashFlow(amount=-100, every="daily")))
+    assert result.ruin_date == dt.date(2024, 1, 15)  # the tenth session after the first
+    near(result.equity, [1000.0 - 100 * count for count in range(11)])
+    near(result.flows.iloc[1:], [-100.0] * 10)
+
+
 def test_the_last_withdrawal_gets_what_the_sale_brings() -> None:
     rules = thousand(
         CashFlow(amount=-2000, on=TUESDAY),

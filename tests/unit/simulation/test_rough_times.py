@@ -22,7 +22,11 @@ costs = st.builds(
 )
 flows = st.one_of(
     st.builds(CashFlow, amount=st.floats(-400, 400), every=st.sampled_from(("daily", "weekly"))),
-    st.builds(CashFlow, percent=st.floats(-1, 1), every=st.sampled_from(("daily", "weekly"))),
+    st.builds(
+        CashFlow,
+        percent=st.floats(-0.9, 1) | st.just(-1.0),
+        every=st.sampled_from(("daily", "weekly")),
+    ),
 )
 rebalancings = st.builds(
     Rebalancing,
