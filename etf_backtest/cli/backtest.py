@@ -115,16 +115,22 @@ def show(
 
 
 @app.command()
-def verify(backtest_id: ID, json: JSON = False) -> None:
+def verify(
+    backtest_id: ID,
+    ledger: Annotated[
+        bool, typer.Option("--ledger", help="Let the slow Decimal ledger compute it, too.")
+    ] = False,
+    json: JSON = False,
+) -> None:
     """Compute a backtest again from what is stored, and compare it to the last bit.
 
     The exit code is 0 if it is identical, and 1 if anything has changed: prices, rules, engine.
     """
     from etf_backtest.services.verification import verify_backtest
 
-    verification = with_database(lambda db: verify_backtest(db, backtest_id))
+    verification = with_database(lambda db: verify_backtest(db, backtest_id, ledger=ledger))
     verification_view.show(verification, json=json)
-    raise typer.Exit(0 if verification.identical else 1)
+    raise typer.Exit(0 if verification.good else 1)
 
 
 @app.command("rules")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from etf_backtest.cli import backtest_view, console
+from etf_backtest.cli import backtest_view, console, verification_view
 from etf_backtest.cli.session import flags, run, settings
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 PORTFOLIO = "demo"
 ALLOCATIONS = {"MTUM": Decimal("0.6"), "USMV": Decimal("0.4")}
 CAPITAL = Decimal(100_000)
-STRATEGIES = ("buy-and-hold", "momentum")
+WITHDRAWAL = Decimal(500)
 BENCHMARK = "QUAL"
 
 
 def demo() -> None:
-    """Create the tables, load real ETF prices, run two backtests, store and show them.
+    """Create the tables, load real ETF prices, run backtests, store, show and verify them.
 
-    It can be run again: what is there already is used, and two more backtests are stored.
+    It can be run again: what is there already is used, and as many backtests more are stored.
     """
     raise typer.Exit(run(_demo(settings())))
 
@@ -36,6 +36,8 @@ async def _demo(where: Settings) -> int:
     from etf_backtest.providers.sample_prices import SAMPLE_SOURCE, read_sample_prices
     from etf_backtest.services.backtest import run_backtest
     from etf_backtest.services.ingest import import_prices
+    from etf_backtest.services.verification import verify_backtest
+    from etf_backtest.simulation import CashFlow, Costs, Rules
 
     console.narrate("1. database: start it, create what is missing")
     url = await ensure_database(where)
@@ -59,15 +61,45 @@ async def _demo(where: Settings) -> int:
     async with connect(where, log_queries=flags.log_queries) as db:
         await _ensure_portfolio(db)
         console.narrate(f"5. backtests: {CAPITAL:,} in 60 % MTUM and 40 % USMV, beside {BENCHMARK}")
-        for strategy in STRATEGIES:
-            done = await run_backtest(
-                db, portfolio=PORTFOLIO, strategy=strategy, benchmark=BENCHMARK, name=strategy
+        trading = Costs(commission_bps=5, slippage_bps=2)
+        pension = CashFlow(amount=-float(WITHDRAWAL), every="monthly", inflation=0.02)
+        done = []
+        for strategy, rules in (
+            ("buy-and-hold", Rules(initial_capital=float(CAPITAL))),
+            (
+                "fixed-weights",
+                Rules(
+                    initial_capital=float(CAPITAL),
+                    rebalance="quarterly",
+                    costs=trading,
+                    cash_flows=(pension,),
+                ),
+            ),
+            ("momentum", Rules(initial_capital=float(CAPITAL), costs=trading)),
+        ):
+            stored_run = await run_backtest(
+                db,
+                portfolio=PORTFOLIO,
+                strategy=strategy,
+                rules=rules,
+                benchmark=BENCHMARK,
+                name=strategy,
             )
             console.narrate("")
-            backtest_view.show(done.backtest, json=False)
+            backtest_view.show(stored_run.backtest, json=False)
+            done.append(stored_run.backtest.id)
+        console.narrate("")
+        console.narrate(
+            "6. verify: compute each again from what is stored, and in the Decimal ledger"
+        )
+        good = True
+        for backtest_id in done:
+            verification = await verify_backtest(db, backtest_id, ledger=True)
+            good = good and verification.good
+            verification_view.show(verification, json=False)
     console.narrate("")
     console.narrate("stored; see etf-backtest backtest list, or browse it: etf-backtest studio")
-    return 0
+    return 0 if good else 1
 
 
 async def _ensure_portfolio(db: Database) -> None:

@@ -21,6 +21,11 @@ def show(verification: Verification, *, json: bool) -> None:
     console.show_text(f"backtest {verification.backtest_id}: {verdict}", style="bold")
     if verification.identical:
         console.show_text("prices, rules and every number are what they were, to the last bit")
+    if verification.ledger is not None:
+        console.show_text(
+            "the Decimal ledger, which shares nothing but the inputs, differs on no day by more "
+            f"than {verification.ledger:.1e} of the value"
+        )
     for title, lines in (
         ("changed since it ran", verification.changed),
         ("different numbers", [str(difference) for difference in verification.differences]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,16 @@ def test_demo_from_nothing_and_again(user_home: Path) -> None:
     assert f"100,000.00 -> {expected:,.2f}" in first.out
     assert "11,320 new" in first.err
     assert "adjusted closes" in first.err
+    assert first.out.count("to the last bit") == 3
+    agreements = re.findall(r"no day by more than\s+(\S+)\s+of the\s+value", first.out)
+    assert len(agreements) == 3
+    assert max(map(float, agreements)) < 1e-12
     again = run_command("demo")
     assert f"100,000.00 -> {expected:,.2f}" in again.out
     assert "(0 new)" in again.err
 
     rows = run_command("backtest", "list", "--json").data
-    assert [row["strategy"] for row in rows] == ["momentum", "buy-and-hold"] * 2
+    assert [row["strategy"] for row in rows] == ["momentum", "fixed-weights", "buy-and-hold"] * 2
     assert {row["status"] for row in rows} == {"completed"}
     assert run_command("db", "status", "--json").data["state"] == "ready"
     password = run_command("db", "url", "--show-password").out.split(":")[2].partition("@")[0]
@@ -31,7 +36,7 @@ def test_demo_from_nothing_and_again(user_home: Path) -> None:
     run_command("db", "down")
     assert run_command("db", "status", "--json", code=1).data["state"] == "stopped"
     # the data survives, and the server comes back by itself
-    assert len(run_command("backtest", "list", "--json").data) == 4
+    assert len(run_command("backtest", "list", "--json").data) == 6
 
 
 def test_seed_prices_portfolio_backtest_on_a_server_of_ones_own(
