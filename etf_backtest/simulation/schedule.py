@@ -30,7 +30,8 @@ def decision_rows(dates: DateArray, rebalancing: Rebalancing) -> IndexArray:
     rebalancing : Rebalancing
     """
     ends = period_ends(dates, rebalancing.period) + rebalancing.offset
-    return np.union1d(np.zeros(1, dtype=np.intp), ends[ends < dates.size - 1])
+    later = ends[(ends > 0) & (ends < dates.size - 1)]
+    return np.concatenate((np.zeros(1, dtype=np.intp), later))
 
 
 def fill_rows(decisions: IndexArray, *, lag: int, sessions: int) -> IndexArray:
