@@ -142,7 +142,7 @@ class Bookkeeper:
 
     def _trade(self, row: int, desk: Desk, value: Decimal, flow: Decimal) -> Trading | None:
         """What is traded today; None where the money does not last."""
-        if flow < 0 and desk.runs_out():
+        if flow < 0 and desk.runs_out(value):
             return None
         lag, breached = self.terms.lag, row not in self.due and self._breached(row, value)
         if breached and self._can_fill(row + lag):

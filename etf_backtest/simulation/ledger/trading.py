@@ -84,11 +84,12 @@ class Desk:
         orders = [self._order(j, -n) for j, n in enumerate(self.shares) if n]
         return Trading(tuple(orders), self.cash + sum((order.cash for order in orders), ZERO))
 
-    def runs_out(self) -> bool:
-        """Whether selling everything would not leave anything."""
+    def runs_out(self, value: Decimal) -> bool:
+        """Whether selling everything would not leave anything of the value before the flows."""
         sold = self.sell_everything()
         costs = sum((order.commission + order.slippage for order in sold.orders), ZERO)
-        return self.money <= costs or (self.precision.cents and sold.cash <= 0)
+        nothing_left = self.money - costs <= NOTHING * value
+        return nothing_left or (self.precision.cents and sold.cash <= 0)
 
     def rebalance(self, targets: Targets) -> Trading | None:
         """Take the portfolio to its targets; None if the orders cost all there is."""
