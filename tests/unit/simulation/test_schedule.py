@@ -78,3 +78,19 @@ def test_a_week_ends_on_sunday_where_sunday_is_a_session() -> None:
     # Saturday, Sunday, Monday, Tuesday
     dates = np.array(["2024-06-01", "2024-06-02", "2024-06-03", "2024-06-04"], "datetime64[D]")
     assert decision_rows(dates, WEEKLY).tolist() == [0, 1]
+
+
+def test_an_offset_counts_sessions_from_the_end_of_the_period() -> None:
+    first = decided("monthly", offset=0)
+    later = decided("monthly", offset=3)
+    days: list[dt.date] = DATES.tolist()
+    assert later == [first[0], *(days[days.index(end) + 3] for end in first[1:])]
+    # 252 business days after 2023-12-29
+    assert decided("annual", offset=252) == [dt.date(2023, 1, 2), dt.date(2024, 12, 17)]
+
+
+def test_an_offset_beyond_the_window_is_no_decision() -> None:
+    dates = np.array(["2024-06-06", "2024-06-07", "2024-06-10", "2024-06-11"], "datetime64[D]")
+    for offset, rows in ((0, [0, 1]), (1, [0, 2]), (2, [0]), (100, [0])):
+        weekly = Rebalancing(period="weekly", offset=offset)
+        assert decision_rows(dates, weekly).tolist() == rows
