@@ -75,7 +75,7 @@ class LeverageError(AllocationError):
 
     def __init__(self, total: float, *, when: str = "", max_leverage: float = 1.0) -> None:
         off = "1: leverage is off" if max_leverage == 1 else f"max_leverage = {max_leverage:g}"
-        enough = math.ceil(round(total * 100, 6)) / 100
+        enough = max(math.ceil(round(total * 100, 6)) / 100, max_leverage + 0.01)
         EtfBacktestError.__init__(
             self,
             f"the weights{when} sum to {total:.10g}, above {off}",

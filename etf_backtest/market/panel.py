@@ -196,6 +196,11 @@ class PricePanel(FrozenArrays):
         quotes = None if self.quotes is None else self.quotes.rows(cut)
         return self._made(self.dates[cut], self.symbols, self.prices[cut], self.basis, quotes)
 
+    def detached(self) -> Self:
+        """The same panel in memory of its own, behind which no other rows can be found."""
+        quotes = None if self.quotes is None else self.quotes.detached()
+        return self._made(self.dates.copy(), self.symbols, self.prices.copy(), self.basis, quotes)
+
     def priced_sessions(self) -> Self:
         """Without the sessions on which none of the symbols has a price."""
         if not np.isnan(self.prices.min(initial=np.inf)):

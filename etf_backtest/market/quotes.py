@@ -74,6 +74,10 @@ class Quotes(FrozenArrays):
         """The quotes of these sessions, which share memory with these."""
         return self._made(self.closes[cut], self.dividends[cut], self.splits[cut])
 
+    def detached(self) -> Self:
+        """The same quotes in memory of their own."""
+        return self._each(np.copy)
+
     def sessions(self, kept: IndexArray) -> Self:
         """The quotes of some sessions, copied."""
         return self._each(lambda values: values[kept])

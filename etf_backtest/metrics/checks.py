@@ -110,8 +110,11 @@ def checked_rate(risk_free: RiskFree, dates: DateArray | None) -> float | FloatA
         A series whose rates are none, or that begins after the first session.
     """
     if isinstance(risk_free, int | float | np.integer | np.floating):
-        if not -1.0 < risk_free < math.inf:
-            raise ReturnsError(f"the risk-free rate is {risk_free}, expected a fraction above -1")
+        if not -1.0 < risk_free <= 1.0:
+            raise ReturnsError(
+                f"the risk-free rate is {risk_free}, expected a fraction above -1 and at most 1",
+                remedy="0.02 is 2 % a year",
+            )
         return float(risk_free)
     if not isinstance(risk_free, DatedRates) and not hasattr(risk_free, "items"):
         raise ReturnsError(

@@ -27,7 +27,7 @@ def money_weighted_return(equity: ArrayLike, flows: ArrayLike, dates: DateArray)
 
     The rate x at which the present value of -equity[0] on dates[0], of -flows[t] on dates[t] and of
     equity[-1] on dates[-1] is 0, each discounted by (1 + x)^(days / 365). Where flows of both signs
-    allow several such rates it is the one nearest to 0.
+    allow several such rates it is the one whose logarithm, log(1 + x), is nearest to 0.
 
     Parameters
     ----------

@@ -133,6 +133,6 @@ def ulcer_performance_index_of(sample: Sample) -> float:
 def omega_ratio_of(sample: Sample) -> float:
     """`omega_ratio` of a sample."""
     losses = -float(np.minimum(sample.returns, 0.0).sum())
-    if losses == 0.0:
+    if losses <= NEGLIGIBLE * sample.size:
         raise UndefinedMetricError("no return is below 0")
     return float(np.maximum(sample.returns, 0.0).sum()) / losses

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from etf_backtest.errors import InvalidParametersError, UndefinedMetricError
-from etf_backtest.metrics.sample import Sample, evaluate
+from etf_backtest.metrics.sample import NEGLIGIBLE, Sample, evaluate
 from etf_backtest.typing import FloatArray
 
 TAIL = 0.05
@@ -69,7 +69,7 @@ def conditional_value_at_risk_of(sample: Sample) -> float:
 def tail_ratio_of(sample: Sample) -> float:
     """`tail_ratio` of a sample."""
     low = float(percentile(sample.ordered, TAIL))
-    if low == 0.0:
+    if abs(low) <= NEGLIGIBLE:
         raise UndefinedMetricError("the 5th percentile of the returns is 0")
     return abs(float(percentile(sample.ordered, 1.0 - TAIL)) / low)
 

@@ -136,15 +136,17 @@ def _conditional_value_at_risk(windows: Windows) -> FloatArray:
 
 
 def _tail_ratio(windows: Windows) -> FloatArray:
-    ratio: FloatArray = np.abs(
-        percentile(windows.ordered, 1.0 - TAIL) / percentile(windows.ordered, TAIL)
-    )
+    low = percentile(windows.ordered, TAIL)
+    low = np.where(np.abs(low) <= NEGLIGIBLE, np.nan, low)
+    ratio: FloatArray = np.abs(percentile(windows.ordered, 1.0 - TAIL) / low)
     return ratio
 
 
 def _omega_ratio(windows: Windows) -> FloatArray:
     gains = np.maximum(windows.returns, 0.0).sum(axis=1)
-    ratio: FloatArray = gains / -np.minimum(windows.returns, 0.0).sum(axis=1)
+    losses = -np.minimum(windows.returns, 0.0).sum(axis=1)
+    losses[losses <= NEGLIGIBLE * windows.size] = np.nan
+    ratio: FloatArray = gains / losses
     return ratio
 
 

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import numpy as np
+
+from etf_backtest.errors import RateError
 from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.rates import DatedRates, rates_in_force, year_fractions
+from etf_backtest.market.sessions import as_date
 from etf_backtest.simulation.rebalancing import Bands
 from etf_backtest.simulation.schedule import FlowSchedule
 from etf_backtest.typing import DateArray, FloatArray, IndexArray
@@ -67,10 +71,21 @@ class Interest:
     ) -> Interest:
         """Rates a year, act/365, credited on each session."""
         years = year_fractions(dates)
-        cash = 1.0 + rates_in_force(cash_rate, dates) * years
-        if borrow_rate is None:
-            return cls(cash, cash)
-        return cls(cash, 1.0 + rates_in_force(borrow_rate, dates) * years)
+        cash = _factors(cash_rate, dates, years)
+        return cls(cash, cash if borrow_rate is None else _factors(borrow_rate, dates, years))
+
+
+def _factors(rate: float | DatedRates, dates: DateArray, years: FloatArray) -> FloatArray:
+    factors: FloatArray = 1.0 + rates_in_force(rate, dates) * years
+    lost = np.flatnonzero(factors <= 0)
+    if lost.size:
+        row = int(lost[0])
+        raise RateError(
+            f"a rate of {(factors[row] - 1) / years[row]:.4g} a year takes all of the cash in the "
+            f"{years[row] * 365:.0f} days from {as_date(dates[row])} to {as_date(dates[row + 1])}",
+            remedy="use a rate nearer to 0, or import the sessions that are missing",
+        )
+    return factors
 
 
 @dataclass(frozen=True, slots=True, eq=False)

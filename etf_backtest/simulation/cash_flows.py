@@ -74,6 +74,8 @@ class CashFlow(ValidatedModel):
             yield "expected either an amount or a percent"
         if (self.every is None) == (self.on is None):
             yield "expected either every (a period) or on (a date)"
+        if self.offset and self.every == "daily":
+            yield "offset: daily has no end of a period to count from"
         if self.every == "never":
             yield "every: expected a period, not never"
         if self.inflation and self.amount is None:

@@ -99,11 +99,10 @@ class Desk:
             ordered = held > 0
         rest = 1.0 - float(targets.sum())
         rest = 0.0 if abs(rest) < _NOISE else rest
-        slope = float(targets[ordered].sum()) + rest
-        if slope <= SMALLEST and targets[ordered].any():
-            # debt is more than what is ordered: a symbol on its weight has to share the costs
+        if rest < 0 and targets[ordered].any():
+            # with debt a symbol on its weight shares the costs, too: the others might not be enough
             ordered = (held > 0) | (targets > 0)
-            slope = float(targets.sum()) + rest
+        slope = float(targets[ordered].sum()) + rest
         invested = self._investable(targets, held, money, price, ordered, slope)
         if invested is None:
             return None

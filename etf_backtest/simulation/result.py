@@ -212,7 +212,7 @@ class SimulationResult(FrozenArrays):
     def weights(self) -> pd.DataFrame:
         """Fractions of the value in each symbol after each session's trades; the rest is cash.
 
-        NaN where there is no value any more.
+        NaN where there is no value any more; of no use where debts are more than the holdings.
         """
         return self._frame(self.weights_held())
 
@@ -228,9 +228,10 @@ class SimulationResult(FrozenArrays):
 
     @property
     def trades(self) -> pd.DataFrame:
-        """One row a trade: date, symbol, shares (sales negative), price, notional, costs.
+        """One row a trade: date, symbol, shares (sales negative), price, notional, what it cost.
 
-        `price` is the close of a share and `notional` is shares * price; slippage is money, too.
+        `price` is the close of a share and `notional` is shares * price; `commission` and
+        `slippage` are money.
         """
         import pandas as pd  # late: importing it costs more than a run
 

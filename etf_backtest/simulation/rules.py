@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
@@ -18,15 +19,25 @@ from etf_backtest.validated import ValidatedModel
 Dividends: TypeAlias = Literal["reinvest", "cash"]
 
 
+_FILL = re.compile(r"ffill(?::|\(max_gap=)(?P<sessions>[0-9]{1,5})\)?")
+
+
+def _as_tuple(value: object) -> object:
+    """One cash flow stands for a tuple of one."""
+    return (value,) if isinstance(value, CashFlow | Mapping) else value
+
+
 def _missing_policy(value: object) -> object:
     """Accept a policy or its JSON form."""
+    if isinstance(value, str) and (match := _FILL.fullmatch(value.strip())):
+        return ForwardFill(int(match["sessions"]))
     match value:
         case "error" | "common" | ForwardFill():
             return value
         case {"max_gap": int(max_gap), **others} if not others:
             return ForwardFill(max_gap)
         case _:
-            raise ValueError("expected 'error', 'common' or ForwardFill(max_gap=n)")
+            raise ValueError("expected 'error', 'common', 'ffill:N' or ForwardFill(max_gap=N)")
 
 
 class Rules(ValidatedModel):
@@ -54,7 +65,7 @@ class Rules(ValidatedModel):
         "at prices, else 0.",
     )
     costs: Costs = Field(Costs(), description="What an order costs.")
-    cash_flows: tuple[CashFlow, ...] = Field(
+    cash_flows: Annotated[tuple[CashFlow, ...], BeforeValidator(_as_tuple)] = Field(
         (), description="Contributions and withdrawals, on a schedule or on a date."
     )
     dividends: Dividends = Field(

@@ -9,9 +9,9 @@ from typing import ClassVar, Literal, Self, TypeAlias
 
 import numpy as np
 
-from etf_backtest.errors import AllocationError
 from etf_backtest.market import PricePanel
 from etf_backtest.market.sessions import as_date
+from etf_backtest.strategies.weights import as_weights
 from etf_backtest.typing import BoolArray, FloatArray, IndexArray, JsonObject
 from etf_backtest.validated import ValidatedModel
 
@@ -76,7 +76,8 @@ class Strategy(ABC):
         -------
         ndarray of shape (N,)
             Fractions of the portfolio's value, each 0 or more, in sum at most 1 (at most
-            `Rules.max_leverage` where borrowing is on); the rest is cash.
+            `Rules.max_leverage` where borrowing is on); the rest is cash. What has names, a mapping
+            or a pandas Series, is taken by symbol, and what it leaves out is 0.
         """
 
     def targets(self, history: PricePanel, ends: IndexArray) -> FloatArray:
@@ -107,14 +108,10 @@ class Strategy(ABC):
         span = self.history_sessions
         for k in np.flatnonzero(self.is_ready(ends)):
             stop = int(ends[k])
-            known = history.rows(0 if span is None else stop - span, stop)
-            asked = np.asarray(self.target_weights(known), dtype=np.float64)
-            if asked.shape != (len(self.symbols),):
-                raise AllocationError(
-                    f"expected {len(self.symbols)} weights that {self.name} decided on "
-                    f"{as_date(known.dates[-1])}, received the shape {asked.shape}"
-                )
-            weights[k] = asked
+            # a copy: behind a view the rows to come could be reached
+            known = history.rows(0 if span is None else stop - span, stop).detached()
+            when = f"that {self.name} decided on {as_date(known.dates[-1])}"
+            weights[k] = as_weights(self.target_weights(known), self.symbols, when=when)
         return weights
 
     @classmethod

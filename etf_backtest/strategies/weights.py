@@ -45,6 +45,44 @@ def check_allocations(allocations: Mapping[str, float]) -> dict[str, float]:
     return weights
 
 
+def as_weights(asked: object, symbols: Sequence[str], *, when: str) -> FloatArray:
+    """Weights in the order of the symbols, from what a strategy returns.
+
+    Parameters
+    ----------
+    asked : array of shape (N,), or a mapping or pandas Series of weights by symbol
+        A symbol that is left out has the weight 0.
+    symbols : sequence of str, N of them
+    when : str
+        Said after "weights" in errors.
+
+    Raises
+    ------
+    AllocationError
+        A symbol is not traded, a weight is no number, or they are not N.
+    """
+    if hasattr(asked, "items"):
+        named = dict(asked.items())
+        for symbol in named:
+            if symbol not in symbols:
+                raise AllocationError(
+                    f"the weights {when} are for {symbol!r}, which is not among its symbols "
+                    f"{', '.join(symbols)}"
+                )
+        asked = [named.get(symbol, 0.0) for symbol in symbols]
+    try:
+        weights = np.asarray(asked, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise AllocationError(
+            f"expected {len(symbols)} weights {when}, received {asked!r}"
+        ) from None
+    if weights.shape != (len(symbols),):
+        raise AllocationError(
+            f"expected {len(symbols)} weights {when}, received the shape {weights.shape}"
+        )
+    return weights
+
+
 def check_weights(
     weights: FloatArray, symbols: Sequence[str], *, when: str = "", max_leverage: float = 1.0
 ) -> FloatArray:
@@ -77,7 +115,7 @@ def check_weights(
                 f"the weight of {symbol}{when} is {weight}", symbol=symbol, value=weight
             )
     total = float(weights.sum())
-    if total > max_leverage * (1 + SUM_TOLERANCE):
+    if total - max_leverage > SUM_TOLERANCE * max_leverage:
         raise LeverageError(total, when=when, max_leverage=max_leverage)
     return weights / total if abs(total - 1) <= SUM_TOLERANCE else weights
 
@@ -108,7 +146,8 @@ def check_targets(
     if not targets.size:
         return targets
     # a NaN makes both comparisons false
-    if not (targets.min() >= 0 and totals.max() <= max_leverage * (1 + SUM_TOLERANCE)):
+    most = float(totals.max()) - max_leverage
+    if not (targets.min() >= 0 and most <= SUM_TOLERANCE * max_leverage):
         for place in np.ndindex(totals.shape):
             session: np.datetime64 = dates[int(place[-1])]
             when = f" that {name} decided on {as_date(session)}"

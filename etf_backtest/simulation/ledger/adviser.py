@@ -10,7 +10,7 @@ from etf_backtest.simulation.ledger.inputs import Inputs, Row
 from etf_backtest.simulation.ledger.precision import NOTHING, ONE, ZERO
 from etf_backtest.simulation.ledger.terms import Terms
 from etf_backtest.strategies import Strategy
-from etf_backtest.strategies.weights import check_weights
+from etf_backtest.strategies.weights import as_weights, check_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,10 @@ def adviser(strategy: Strategy, inputs: Inputs, terms: Terms) -> Adviser:
         stop = before + row + 1
         if stop < (1 if span is None else span):
             return Targets((ZERO,) * len(inputs.symbols), ONE)
-        known = inputs.history.rows(0 if span is None else stop - span, stop)
-        weights = strategy.target_weights(known)
-        when = f" that {strategy.name} decided on {inputs.dates[row]}"
-        check_weights(weights, inputs.symbols, when=when, max_leverage=terms.most)
+        known = inputs.history.rows(0 if span is None else stop - span, stop).detached()
+        when = f"that {strategy.name} decided on {inputs.dates[row]}"
+        weights = as_weights(strategy.target_weights(known), inputs.symbols, when=when)
+        check_weights(weights, inputs.symbols, when=f" {when}", max_leverage=terms.most)
         return _all_of_it(tuple(Decimal(float(weight)) for weight in weights))
 
     return targets

@@ -99,9 +99,8 @@ class Desk:
             return Trading((), self.cash)
         if not moved:  # what was taken out was too little for an order, but is not there
             moved = {j: has for j, has in enumerate(held) if has}
-        share = targets.cash + sum((weights[j] for j in moved), ZERO)
-        if share <= NOTHING and any(weights[j] for j in moved):
-            # debt is more than what is ordered: what is on its weight has to share the costs
+        if targets.cash < 0 and any(weights[j] for j in moved):
+            # with debt what is on its weight has to share the costs, too
             moved = {j: has for j, has in enumerate(held) if has or weights[j]}
         free = self.cash + sum(moved.values(), ZERO)
         value = investable_value(targets, moved, self.prices, free, self.fees)

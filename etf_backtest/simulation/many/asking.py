@@ -98,7 +98,7 @@ def _targets(
     asked = type(strategies[0]).targets_of_many(strategies, known, ends)
     totals = asked.sum(axis=-1)
     # a NaN makes both comparisons false
-    if not (asked.min() >= 0 and totals.max() <= 1 + SUM_TOLERANCE):
+    if not (asked.min() >= 0 and totals.max() - 1 <= SUM_TOLERANCE):
         dates = history.dates[ends - 1]
         return check_targets(asked, history.symbols, dates, name=strategies[0].name)
     # as check_targets does, but in place, and where it changes something
