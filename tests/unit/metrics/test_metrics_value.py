@@ -46,10 +46,10 @@ def test_nothing_can_be_set(copied: Metrics) -> None:
         copied.undefined["beta"] = "no"  # type: ignore[index]  # wrong on purpose
     with pytest.raises(TypeError, match="deletion"):
         del copied.undefined["beta"]  # type: ignore[attr-defined]  # wrong on purpose
-    with pytest.raises(AttributeError, match="reasons are frozen"):
-        copied.undefined._reasons = {}  # type: ignore[attr-defined]  # wrong on purpose
-    with pytest.raises(AttributeError, match="reasons are frozen"):
-        del copied.undefined._reasons  # type: ignore[attr-defined]  # wrong on purpose
+    with pytest.raises(AttributeError, match="Reasons is frozen"):
+        copied.undefined._items = {}  # type: ignore[attr-defined]  # wrong on purpose
+    with pytest.raises(AttributeError, match="Reasons is frozen"):
+        del copied.undefined._items  # type: ignore[attr-defined]  # wrong on purpose
 
 
 def test_the_reasons_are_a_mapping_of_their_own() -> None:
