@@ -108,12 +108,13 @@ class Desk:
             return None
         after = np.where(ordered, targets * invested, held)
         if self.lot_size is not None:
-            return self._in_lots(after, held, ordered, money, price)
+            return self._payable(self._in_lots(after, held, ordered, money, price))
         commission, slippage = self._paid(np.abs(after - held), price, ordered)
         left = rest * invested
         if not targets[ordered].any():  # nothing but sales: what they bring stays in cash
             left = money - float(after.sum()) - float(commission.sum() + slippage.sum())
-        return Orders(after, ordered, commission, slippage, self._not_below_zero(left, money))
+        left = self._not_below_zero(left, money)
+        return self._payable(Orders(after, ordered, commission, slippage, left))
 
     def _investable(
         self,
@@ -194,11 +195,15 @@ class Desk:
         if not buy and (after < 0).any():
             return None
         if self.lot_size is not None:
-            return self._in_lots(after, held, ordered, money, price)
+            return self._payable(self._in_lots(after, held, ordered, money, price))
         commission, slippage = self._paid(np.abs(after - held), price, ordered)
         spent = float((after - held).sum()) + float(commission.sum() + slippage.sum())
         left = self._not_below_zero(cash - spent, money)
-        return Orders(after, ordered, commission, slippage, left)
+        return self._payable(Orders(after, ordered, commission, slippage, left))
+
+    def _payable(self, orders: Orders) -> Orders | None:
+        """The orders, unless cash does not pay for them: a sale may cost more than it brings."""
+        return orders if orders.cash >= 0 or self.borrows else None
 
     def _in_lots(
         self,

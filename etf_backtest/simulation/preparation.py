@@ -6,7 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from etf_backtest.errors import UnknownSymbolError, WindowError
+from etf_backtest.errors import (
+    InvalidParametersError,
+    MissingPricesError,
+    UnknownSymbolError,
+    WindowError,
+)
 from etf_backtest.market import PricePanel
 from etf_backtest.market.missing import CompletePrices, complete_prices
 from etf_backtest.market.sessions import as_date
@@ -41,6 +46,14 @@ def prepare(
     """
     extra = () if benchmark is None or benchmark in strategy.symbols else (benchmark,)
     used = panel.select((*strategy.symbols, *extra)).priced_sessions()
+    if not used.dates.size:
+        raise MissingPricesError(
+            used.symbols[0],
+            first=as_date(panel.dates[0]),
+            last=as_date(panel.dates[-1]),
+            count=panel.dates.size,
+            others=used.symbols[1:],
+        )
     first, stop = used.locate(start, end)
     window = complete_prices(used.rows(0, stop), rules.missing, first=first)
     if window.panel.dates.size < 2:  # `common` has cut into the window itself
@@ -82,3 +95,23 @@ def before_window(panel: PricePanel, strategy: Strategy, rules: Rules) -> Comple
     # the ends of series are no matter here: `common` has nothing to clip
     policy = "error" if rules.missing == "common" else rules.missing
     return complete_prices(panel, policy, first=since)
+
+
+def check_kinds(panel: object, strategy: object, rules: object) -> None:
+    """Tell somebody in a notebook what was exchanged for what.
+
+    Raises
+    ------
+    InvalidParametersError
+        Naming the argument, what was expected and what was received.
+    """
+    for name, value, kind, hint in (
+        ("panel", panel, PricePanel, "PricePanel.from_frame(frame) makes one"),
+        ("strategy", strategy, Strategy, "BuyAndHold({'SPY': 1.0}), for example"),
+        ("rules", rules, Rules, "Rules(rebalance='monthly'), for example"),
+    ):
+        if not isinstance(value, kind):
+            raise InvalidParametersError(
+                "simulate",
+                [f"{name}: expected a {kind.__name__}, received {type(value).__name__}: {hint}"],
+            )

@@ -13,7 +13,7 @@ from etf_backtest.simulation.kernel import CostsExceedValueError, run_events
 from etf_backtest.simulation.notes import notes_on
 from etf_backtest.simulation.orders import Desk
 from etf_backtest.simulation.planning import Planned, plan_run
-from etf_backtest.simulation.preparation import prepare
+from etf_backtest.simulation.preparation import check_kinds, prepare
 from etf_backtest.simulation.proportional import run_proportional
 from etf_backtest.simulation.result import SimulationResult
 from etf_backtest.simulation.rules import Rules
@@ -69,16 +69,16 @@ def simulate(
         The value is not a number on some session: the prices are absurd.
     """
     rules = Rules() if rules is None else rules
-    _check_kinds(panel, strategy, rules)
+    check_kinds(panel, strategy, rules)
     rate = check_risk_free(risk_free)
     prepared = prepare(panel, strategy, rules, benchmark, start, end)
     window = prepared.window
     rates_in_force(rate, window.dates)  # the metrics, which need them, are computed when asked for
     traded = window.select(strategy.symbols)
-    planned = plan_run(prepared, strategy, rules)
-    units = units_of(traded, rules)
     # what overflows is refused below, and a value of 0 is ruin
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        planned = plan_run(prepared, strategy, rules)
+        units = units_of(traded, rules)
         book = run_plan(units, traded.dates, planned, rules)
         against = _held_all_the_time(window, benchmark, rules.initial_capital, book.equity.size)
     _check_values(window.dates, book.equity, may_end=book.ruin is not None)
@@ -158,20 +158,6 @@ def check_risk_free(annual: object) -> float | DatedRates:
         ) from None
     assert isinstance(rate, float | DatedRates)  # noqa: S101  # what as_rate returns
     return rate
-
-
-def _check_kinds(panel: object, strategy: object, rules: object) -> None:
-    """Tell somebody in a notebook what was exchanged for what."""
-    for name, value, kind, hint in (
-        ("panel", panel, PricePanel, "PricePanel.from_frame(frame) makes one"),
-        ("strategy", strategy, Strategy, "BuyAndHold({'SPY': 1.0}), for example"),
-        ("rules", rules, Rules, "Rules(rebalance='monthly'), for example"),
-    ):
-        if not isinstance(value, kind):
-            raise InvalidParametersError(
-                "simulate",
-                [f"{name}: expected a {kind.__name__}, received {type(value).__name__}: {hint}"],
-            )
 
 
 def _held_all_the_time(

@@ -158,10 +158,9 @@ def cash_flows(draw: st.DrawFn, capital: float) -> CashFlow:
     if draw(st.booleans()):
         when = {"on": draw(dates)}
     else:
-        when = {
-            "every": draw(st.sampled_from(PERIODS)),
-            "offset": draw(st.sampled_from((0, 0, 2, 30))),
-        }
+        every = draw(st.sampled_from(PERIODS))
+        offset = 0 if every == "daily" else draw(st.sampled_from((0, 0, 2, 30)))
+        when = {"every": every, "offset": offset}
         limits = sorted((draw(dates), draw(dates)))
         if draw(st.booleans()):
             when |= {"start": limits[0], "end": limits[1]}

@@ -14,6 +14,7 @@ from etf_backtest.simulation.ledger.precision import CONTEXT, ZERO, Precision
 from etf_backtest.simulation.ledger.result import LedgerResult
 from etf_backtest.simulation.ledger.rounding import RoundingDifference
 from etf_backtest.simulation.ledger.terms import Terms
+from etf_backtest.simulation.preparation import check_kinds
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.strategies import Strategy
 from etf_backtest.typing import DateLike
@@ -61,6 +62,7 @@ def simulate_ledger(
         Orders would cost more than there is.
     """
     rules = Rules() if rules is None else rules
+    check_kinds(panel, strategy, rules)
     with localcontext(CONTEXT):
         inputs = take_inputs(panel, strategy, rules, benchmark, start, end)
         terms = Terms.of(rules, strategy, inputs.dates)

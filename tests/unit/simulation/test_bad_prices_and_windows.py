@@ -11,6 +11,7 @@ from etf_backtest.errors import (
     UnknownSymbolError,
     WindowError,
 )
+from etf_backtest.market import PriceBasis, PricePanel
 from etf_backtest.simulation import Rules, simulate
 from etf_backtest.strategies import BuyAndHold, Momentum
 from tests.unit.simulation.bad_input import (
@@ -223,3 +224,11 @@ def test_common_reports_the_window_it_made() -> None:
         "only sessions that all symbols share are used: 2024-03-05 to 2024-03-08 instead of "
         "2024-03-01 to 2024-03-08"
     )
+
+
+def test_a_symbol_without_any_price() -> None:
+    """As after a download that failed."""
+    dates = np.array(["2024-01-02", "2024-01-03"], "datetime64[D]")
+    panel = PricePanel(dates, ("A",), np.full((2, 1), np.nan), (PriceBasis.TOTAL_RETURN,))
+    with pytest.raises(MissingPricesError, match="A lacks prices on 2 sessions from 2024-01-02 to"):
+        simulate(panel, BuyAndHold({"A": 1.0}))

@@ -2,11 +2,14 @@
 
 import datetime as dt
 
+import numpy as np
 import pytest
 
 from etf_backtest.errors import CostsError
+from etf_backtest.market import PricePanel
 from etf_backtest.simulation import Costs, Rules, simulate
 from etf_backtest.strategies import BuyAndHold, FixedWeights
+from etf_backtest.typing import FloatArray
 from tests.unit.simulation.by_hand import TURN, near, prices
 
 FLAT = prices(A=[100.0] * 4, B=[50.0] * 4)
@@ -133,3 +136,15 @@ def test_costs_above_the_capital(capital: float, fixed: float, date: dt.date, mo
     assert caught.value.date == date
     assert caught.value.money == pytest.approx(money, rel=1e-13)
     assert caught.value.remedy is not None
+
+
+def test_a_sale_that_costs_more_than_it_brings_is_not_made_on_credit() -> None:
+    # 1 of A is sold for a commission of 2, and there is no cash for the rest of it
+    class Out(FixedWeights):
+        def target_weights(self, history: PricePanel) -> FloatArray:
+            early = history.dates[-1] < np.datetime64("2024-01-03")
+            return np.array([0.01, 0.99] if early else [0.0, 0.99])
+
+    rules = Rules(initial_capital=104, rebalance="daily", costs=Costs(commission_fixed=2))
+    with pytest.raises(CostsError, match=r"on 2024-01-03 the orders would cost more than the 100"):
+        simulate(prices(A=[1.0] * 5, B=[1.0] * 5), Out({"A": 0.01, "B": 0.99}), rules)

@@ -37,6 +37,17 @@ def test_defaults() -> None:
     }
 
 
+@pytest.mark.parametrize("written", ["ffill:3", "ffill(max_gap=3)", {"max_gap": 3}])
+def test_forward_filling_can_be_written(written: Any) -> None:
+    assert Rules(missing=written).missing == ForwardFill(3)
+
+
+def test_one_cash_flow_needs_no_tuple() -> None:
+    flow = CashFlow(amount=-5, every="monthly")
+    anything: Any = flow
+    assert Rules(cash_flows=anything).cash_flows == (flow,)
+
+
 @pytest.mark.parametrize("missing", ["error", "common", ForwardFill(3)])
 def test_there_and_back(missing: Any) -> None:
     rules = Rules(initial_capital=5, rebalance="weekly", lag=2, cash_rate=0.01, missing=missing)
@@ -150,9 +161,9 @@ RATE = r"expected a fraction a year above -1 and at most 1 \(0\.02 is 2 %\), rec
         ({"costs": {"slippage_bps": 1001}}, "slippage_bps: .*equal to 1000, received 1001"),
         ({"costs": {"commission_fixed": float("nan")}}, "commission_fixed: .* finite number"),
         ({"costs": 5}, "Costs: value: input should be .*received 5"),
-        ({"missing": "zero"}, r"missing: expected 'error', 'common' or ForwardFill\(max_gap=n\)"),
+        ({"missing": "zero"}, "missing: expected 'error', 'common', 'ffill:N' or"),
         ({"missing": {"max_gap": 0}}, "max_gap must be 1 or more"),
-        ({"missing": {"max_gap": 1, "x": 1}}, "expected 'error', 'common' or ForwardFill"),
+        ({"missing": {"max_gap": 1, "x": 1}}, "expected 'error', 'common', 'ffill:N' or Forw"),
         ({"lags": 1}, r"lags: extra inputs .*\(Rules accepts initial_capital, rebalance, lag"),
     ],
 )
