@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from etf_backtest.frozen_mapping import FrozenMapping, plain_json
 from etf_backtest.market import PricePanel
 from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.rates import DatedRates
@@ -31,7 +32,7 @@ from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.simulation.result_data import rate_as_data, result_as_data
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.simulation.units import Units
-from etf_backtest.typing import FloatArray, IndexArray, JsonObject
+from etf_backtest.typing import FloatArray, IndexArray, JsonObject, JsonValue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +80,7 @@ class SimulationResult(FrozenArrays):
         The initial capital held in the benchmark all the time.
     prepared : Prepared
         The inputs: the window as asked for, and the history.
-    strategy : dict
+    strategy : mapping
         Name, symbols, parameters, as `Strategy.to_dict` gives them.
     rules : Rules
         As given.
@@ -98,7 +99,7 @@ class SimulationResult(FrozenArrays):
     benchmark: str | None
     benchmark_values: FloatArray | None
     prepared: Prepared
-    strategy: JsonObject
+    strategy: Mapping[str, JsonValue]
     rules: Rules
     rebalance: Rebalancing
     lag: int
@@ -165,9 +166,9 @@ class SimulationResult(FrozenArrays):
         return fingerprint_of(
             {
                 "conventions_version": self.conventions_version,
-                "prices": self.price_fingerprints,
+                "prices": dict(self.price_fingerprints),
                 "window": self.asked_window.to_dict(),
-                "strategy": self.strategy,
+                "strategy": plain_json(self.strategy),
                 "rules": self.rules.to_dict(),
                 "lag": self.lag,
                 "rebalance": self.rebalance.model_dump(mode="json"),
@@ -182,7 +183,7 @@ class SimulationResult(FrozenArrays):
         found = self.prepared.history.fingerprints()
         if self.benchmark is not None and self.benchmark not in found:
             found |= self.prepared.window.select((self.benchmark,)).fingerprints()
-        return found
+        return FrozenMapping(found)
 
     # -- curves ----------------------------------------------------------------------------------
 

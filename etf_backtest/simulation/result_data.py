@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from etf_backtest.frozen_mapping import plain_json
 from etf_backtest.market import PriceBasis
 from etf_backtest.market.rates import DatedRates
 from etf_backtest.simulation.fingerprint import versions
@@ -32,7 +33,7 @@ def result_as_data(result: SimulationResult) -> JsonObject:
         "window": result.window.to_dict(),
         "asked_window": result.asked_window.to_dict(),
         "ruin": None if book.ruin is None else {"date": dates[-1], "by": book.ruin},
-        "strategy": result.strategy,
+        "strategy": plain_json(result.strategy),
         "rules": result.rules.to_dict(),
         "rebalance": result.rebalance.model_dump(mode="json"),
         "lag": result.lag,

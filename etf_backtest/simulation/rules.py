@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
+from etf_backtest.frozen_mapping import FrozenMapping
 from etf_backtest.market import ForwardFill, MissingPolicy
 from etf_backtest.market.rates import Rate
 from etf_backtest.simulation.cash_flows import CashFlow
@@ -84,8 +85,9 @@ class Rules(ValidatedModel):
     cash_rate: Rate = Field(
         0.0, description="What cash earns a year, a fraction or a dated series, act/365."
     )
-    expense_ratios: dict[str, Annotated[float, Field(ge=0, le=0.2)]] = Field(
-        {}, description="Fees a year that are taken out of a symbol's prices: for proxy series."
+    expense_ratios: FrozenMapping[str, Annotated[float, Field(ge=0, le=0.2)]] = Field(
+        FrozenMapping(),
+        description="Fees a year that are taken out of a symbol's prices: for proxy series.",
     )
     missing: Annotated[MissingPolicy, BeforeValidator(_missing_policy)] = Field(
         "error", description="What to do where a symbol has no price on a session."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from etf_backtest.errors import CostsError, InvalidParametersError, SimulationError
+from etf_backtest.frozen_mapping import FrozenMapping, frozen_json
 from etf_backtest.market import PricePanel
 from etf_backtest.market.rates import DatedRates, as_rate, rates_in_force
 from etf_backtest.market.sessions import as_date
@@ -91,7 +92,7 @@ def simulate(
         benchmark=benchmark,
         benchmark_values=against,
         prepared=prepared,
-        strategy=strategy.to_dict(),
+        strategy=FrozenMapping({k: frozen_json(v) for k, v in strategy.to_dict().items()}),
         rules=rules,
         rebalance=planned.rebalancing,
         lag=planned.lag,
