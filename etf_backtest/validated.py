@@ -15,6 +15,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from etf_backtest.errors import InvalidParametersError
+from etf_backtest.errors.wording import quoted, shortened
 
 
 class ValidatedModel(BaseModel):
@@ -50,6 +51,6 @@ class ValidatedModel(BaseModel):
 
 
 def _one_line(problem: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in problem["loc"]) or "value"
+    where = ".".join(shortened(str(part)) for part in problem["loc"]) or "value"
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {message[:1].lower()}{message[1:]}, received {problem['input']!r}"
+    return f"{where}: {message[:1].lower()}{message[1:]}, received {quoted(problem['input'])}"

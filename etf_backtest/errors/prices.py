@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etf_backtest.errors.base import EtfBacktestError
+from etf_backtest.errors.wording import listed, quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class MissingPricesError(PriceDataError):
         self, symbol: str, *, first: dt.date, last: dt.date, count: int, others: Sequence[str] = ()
     ) -> None:
         sessions = "session" if count == 1 else "sessions"
-        also = f"; so does {', '.join(others)}" if others else ""
+        also = f"; so does {listed(others)}" if others else ""
         super().__init__(
             f"{symbol} lacks prices on {count} {sessions} from {first} to {last}{also}",
             symbol=symbol,
@@ -131,7 +132,7 @@ class UnknownSymbolError(EtfBacktestError):
 
     def __init__(self, symbol: str, *, known: Sequence[str]) -> None:
         super().__init__(
-            f"there are no prices of {symbol!r}", remedy=f"the panel has {', '.join(known)}"
+            f"there are no prices of {quoted(symbol)}", remedy=f"the panel has {listed(known)}"
         )
         self.symbol = symbol
         self.known = tuple(known)

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Sequence
 
 from etf_backtest.errors.base import EtfBacktestError
+from etf_backtest.errors.wording import quoted
 
 
 class NotFoundError(EtfBacktestError):
@@ -14,7 +15,7 @@ class NotFoundError(EtfBacktestError):
     def __init__(self, kind: str, name: str, *, known: Sequence[str], command: str) -> None:
         near = difflib.get_close_matches(name, known, n=3)
         remedy = f"did you mean {' or '.join(near)}?" if near else f"see etf-backtest {command}"
-        super().__init__(f"there is no {kind} {name!r}", remedy=remedy)
+        super().__init__(f"there is no {kind} {quoted(name)}", remedy=remedy)
         self.kind = kind
         self.name = name
         self.known = tuple(known)
@@ -25,7 +26,7 @@ class AmbiguousIdError(EtfBacktestError):
 
     def __init__(self, kind: str, beginning: str, *, count: int) -> None:
         super().__init__(
-            f"{count} {kind}s have an id that begins with {beginning!r}",
+            f"{count} {kind}s have an id that begins with {quoted(beginning)}",
             remedy="give more of its characters",
         )
         self.kind = kind
@@ -36,7 +37,7 @@ class NameTakenError(EtfBacktestError):
     """A name that must be unique is in use."""
 
     def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"there is a {kind} {name!r} already", remedy="choose another name")
+        super().__init__(f"there is a {kind} {quoted(name)} already", remedy="choose another name")
         self.kind = kind
         self.name = name
 

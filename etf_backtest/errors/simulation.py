@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from etf_backtest.errors.base import EtfBacktestError
+from etf_backtest.errors.wording import joined, listed, quoted
 
 
 class InvalidParametersError(EtfBacktestError):
@@ -18,7 +19,7 @@ class InvalidParametersError(EtfBacktestError):
         self, owner: str, problems: Sequence[str], *, accepted: Sequence[str] = ()
     ) -> None:
         remedy = f"{owner} accepts {', '.join(accepted)}" if accepted else None
-        super().__init__(f"{owner}: {'; '.join(problems)}", remedy=remedy)
+        super().__init__(f"{owner}: {joined(problems)}", remedy=remedy)
         self.owner = owner
         self.problems = tuple(problems)
         self.accepted = tuple(accepted)
@@ -30,7 +31,7 @@ class UnknownStrategyError(EtfBacktestError):
     exit_code = 2
 
     def __init__(self, name: str, *, known: Sequence[str]) -> None:
-        super().__init__(f"there is no strategy {name!r}", remedy=f"one of {', '.join(known)}")
+        super().__init__(f"there is no strategy {quoted(name)}", remedy=f"one of {listed(known)}")
         self.name = name
         self.known = tuple(known)
 

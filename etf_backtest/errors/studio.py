@@ -19,7 +19,7 @@ class StudioInstallError(EtfBacktestError):
         output: str = "",
         remedy: str | None = None,
     ) -> None:
-        super().__init__(message if not output else f"{message}\n{output}", remedy=remedy)
+        super().__init__(message if not output else f"{message}: {output}", remedy=remedy)
         self.directory = directory
         self.output = output
 
@@ -61,7 +61,7 @@ class StudioStoppedError(EtfBacktestError):
     def __init__(
         self, exit_code: int, last_lines: Sequence[str], *, remedy: str = "start it again"
     ) -> None:
-        said = "".join(f"\n{line}" for line in last_lines)
+        said = f": {' | '.join(last_lines)}" if last_lines else ""
         super().__init__(
             f"Prisma Studio ended by itself with exit code {exit_code}{said}", remedy=remedy
         )

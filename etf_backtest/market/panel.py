@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from etf_backtest.errors import PriceDataError, UnknownSymbolError, WindowError
+from etf_backtest.errors.wording import listed
 from etf_backtest.market.basis import PriceBasis
 from etf_backtest.market.drag import drag_levels
 from etf_backtest.market.fingerprint import symbol_fingerprints
@@ -152,7 +153,7 @@ class PricePanel(FrozenArrays):
     def __repr__(self) -> str:
         return (
             f"PricePanel({as_date(self.dates[0])} to {as_date(self.dates[-1])}, "
-            f"{self.dates.size} sessions, {', '.join(self.symbols)})"
+            f"{self.dates.size} sessions, {listed(self.symbols)})"
         )
 
     def to_frame(self) -> pd.DataFrame:
