@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from etf_backtest.market import PricePanel
+from etf_backtest.strategies.averages import exponential, simple, simple_of_many
 from etf_backtest.strategies.strategy import Rebalance, Strategy
 from etf_backtest.strategies.symbols import check_symbols
 from etf_backtest.strategies.weights import check_allocations
@@ -19,6 +20,8 @@ Average = Literal["simple", "exponential"]
 
 _ROUNDING = 1e-12
 """A price this close to its average, as a fraction, is at its average."""
+_FIRST_LOOK = 64
+"""Sessions in which a symbol is first sought outside its band; then four times as many."""
 
 
 class MovingAverageParameters(ValidatedModel):
@@ -44,9 +47,12 @@ class MovingAverage(Strategy):
     allocation; the rest is cash, also in the first ``window - 1`` sessions.
 
     The simple average is the mean of the last `window` prices. The exponential one is ``e[t] =
-    alpha * P[t] + (1 - alpha) * e[t-1]`` with ``alpha = 2 / (window + 1)`` from ``e[0] = P[0]``. It
-    and the tolerance look back to the first session there is; how much history stands before the
-    window therefore plays a part.
+    alpha * P[t] + (1 - alpha) * e[t-1]`` with ``alpha = 2 / (window + 1)`` from ``e[0] = P[0]``;
+    prices that weigh less than 1e-18 in it, all together, are not looked at. It and the tolerance
+    can look back to the first session there is; how much history stands before the window therefore
+    plays a part. With a tolerance a decision looks back as far as a symbol was in its band.
+
+    An average that leaves the range of floats, which only absurd prices have, is above every price.
 
     Parameters
     ----------
@@ -109,43 +115,57 @@ class MovingAverage(Strategy):
         ready = self.is_ready(ends)
         if ready.any():
             rows = np.asarray(ends)[ready] - 1
-            weights[ready] = np.where(self._is_in(history.prices, rows), self._weights, 0.0)
+            with np.errstate(over="ignore"):  # an average that overflows is above every price
+                weights[ready] = np.where(self._is_in(history.prices, rows), self._weights, 0.0)
         return weights
 
     def _is_in(self, prices: FloatArray, rows: IndexArray) -> BoolArray:
         """Whether each symbol is in on `rows`, shape (K, N); no later row plays a part."""
-        window = self.parameters.window
-        tolerance = max(self.parameters.tolerance, _ROUNDING)
-        every = rows if self.history_sessions else np.arange(window - 1, int(rows.max()) + 1)
-        mean = _simple if self.parameters.average == "simple" else _exponential
-        level = mean(prices, every, window)
-        above: BoolArray = prices[every] > level * (1 + tolerance)
-        if self.history_sessions:
-            return above
-        outside = above | (prices[every] < level * (1 - tolerance))
+        if self.parameters.tolerance:
+            if rows.size == 1:
+                return self._last_side(prices, int(rows[0]))[np.newaxis]
+            return self._sides(prices, rows)
+        columns = np.arange(prices.shape[1])
+        if self.parameters.average == "simple":
+            level = simple(prices, rows, self.parameters.window)
+        else:
+            level = exponential(prices, rows, self.parameters.window, columns)
+        above: BoolArray = prices[rows] > level * (1 + _ROUNDING)
+        return above
+
+    def _sides(self, prices: FloatArray, rows: IndexArray) -> BoolArray:
+        """On which side of the band each symbol was last, on many rows, shape (K, N)."""
+        begin = self.parameters.window - 1
+        above, outside = self._band(
+            prices, np.arange(begin, int(rows.max()) + 1), np.arange(prices.shape[1])
+        )
         # the last session on which it left the band, or -1
-        left = np.where(outside, np.arange(every.size)[:, np.newaxis], -1)
-        since = np.maximum.accumulate(left, axis=0)[rows - (window - 1)]
+        left = np.where(outside, np.arange(len(outside))[:, np.newaxis], -1)
+        since = np.maximum.accumulate(left, axis=0)[rows - begin]
         known: BoolArray = np.take_along_axis(above, np.maximum(since, 0), axis=0) & (since >= 0)
         return known
 
+    def _last_side(self, prices: FloatArray, row: int) -> BoolArray:
+        """The same on one row, shape (N,): it looks back as far as a symbol is in the band."""
+        known = np.zeros(prices.shape[1], dtype=np.bool_)
+        within = np.arange(known.size)
+        stop, size, begin = row + 1, _FIRST_LOOK, self.parameters.window - 1
+        while within.size and stop > begin:
+            rows = np.arange(max(begin, stop - size), stop)
+            above, outside = self._band(prices, rows, within)
+            last = len(rows) - 1 - outside[::-1].argmax(axis=0)
+            known[within] = above[last, np.arange(within.size)]
+            within = within[~outside.any(axis=0)]
+            known[within] = False
+            stop, size = int(rows[0]), 4 * size
+        return known
 
-def _simple(prices: FloatArray, rows: IndexArray, window: int) -> FloatArray:
-    """Mean of the last `window` prices on each of `rows`, shape (K, N).
-
-    Summed price by price, so that one row and all of them give the same bits.
-    """
-    total = np.zeros((rows.size, prices.shape[1]))
-    for back in range(window - 1, -1, -1):
-        total += prices[rows - back]
-    return total / window
-
-
-def _exponential(prices: FloatArray, rows: IndexArray, window: int) -> FloatArray:
-    """Exponential average on each of `rows`, which ascend without a gap, shape (K, N)."""
-    alpha = 2 / (window + 1)
-    levels = np.empty((int(rows[-1]) + 1, prices.shape[1]))
-    level = levels[0] = prices[0]
-    for row in range(1, len(levels)):
-        level = levels[row] = alpha * prices[row] + (1 - alpha) * level
-    return levels[rows]
+    def _band(
+        self, prices: FloatArray, rows: IndexArray, columns: IndexArray
+    ) -> tuple[BoolArray, BoolArray]:
+        """Whether prices are above the band, and whether above or below it, shape (K, n)."""
+        mean = simple_of_many if self.parameters.average == "simple" else exponential
+        level = mean(prices, rows, self.parameters.window, columns)
+        price = prices[rows[0] : rows[-1] + 1, columns]
+        above: BoolArray = price > level * (1 + self.parameters.tolerance)
+        return above, above | (price < level * (1 - self.parameters.tolerance))
