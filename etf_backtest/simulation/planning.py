@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,11 @@ class Planned:
     rebalancing: Rebalancing
     lag: int
     notes: tuple[str, ...]
+
+    def digest(self) -> str:
+        """SHA-256 of rows and weights of every decision of the calendar, in hexadecimal."""
+        parts = (self.plan.decisions.astype("<i8"), self.plan.targets.astype("<f8"))
+        return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()
 
 
 def plan_run(prepared: Prepared, strategy: Strategy, rules: Rules) -> Planned:
@@ -61,10 +67,14 @@ def plan_run(prepared: Prepared, strategy: Strategy, rules: Rules) -> Planned:
     if not fills.size:
         notes = (
             *notes,
-            f"the window is too short to fill a target {lag} session(s) after its decision: "
+            f"the window is too short to fill a target {lag} {_sessions(lag)} after its decision: "
             "the money stays in cash",
         )
     return Planned(plan, rebalancing, lag, notes)
+
+
+def _sessions(count: int) -> str:
+    return "session" if count == 1 else "sessions"
 
 
 def decided_targets(

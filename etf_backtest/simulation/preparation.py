@@ -43,6 +43,11 @@ def prepare(
 
     Before the window the benchmark plays no part: what the strategy sees, and so what it does, is
     the same with every benchmark.
+
+    Raises
+    ------
+    UnknownSymbolError, MissingPricesError, WindowError
+        The panel does not have what the run needs, or the strategy could never decide.
     """
     extra = () if benchmark is None or benchmark in strategy.symbols else (benchmark,)
     used = panel.select((*strategy.symbols, *extra)).priced_sessions()
@@ -66,6 +71,15 @@ def prepare(
     row = int(np.searchsorted(used.dates, window.panel.dates[0]))
     before = before_window(used.select(strategy.symbols).rows(0, row), strategy, rules)
     history = before.panel.followed_by(window.panel.select(strategy.symbols))
+    if history.dates.size < strategy.needed_sessions:
+        raise WindowError(
+            f"{strategy.name} looks back over {strategy.needed_sessions} sessions, but from "
+            f"{as_date(history.dates[0])} to the end of the window {as_date(history.dates[-1])} "
+            f"there are {history.dates.size}: it could never decide",
+            start=as_date(window.panel.dates[0]),
+            end=as_date(window.panel.dates[-1]),
+            remedy="shorten its look-back, choose a later end, or give earlier prices",
+        )
     return Prepared(
         _with_fees(window.panel, window.panel, rules),
         _with_fees(history, window.panel, rules),

@@ -86,6 +86,8 @@ class SimulationResult(FrozenArrays):
         As given.
     rebalance, lag
         As run: the rules', or the strategy's own.
+    decisions : str or None
+        SHA-256 of what a strategy from outside this package decided: nobody knows its code.
     risk_free : float or DatedRates
         Annual, a fraction.
     notes : tuple of str
@@ -103,6 +105,7 @@ class SimulationResult(FrozenArrays):
     rules: Rules
     rebalance: Rebalancing
     lag: int
+    decisions: str | None
     risk_free: float | DatedRates
     notes: tuple[str, ...]
     conventions_version: int = CONVENTIONS_VERSION
@@ -152,6 +155,15 @@ class SimulationResult(FrozenArrays):
             traded=float(np.abs(self._notionals()).sum()),
         )
 
+    @cached_property
+    def benchmark_metrics(self) -> Metrics | None:
+        """The metrics of the benchmark itself; None without one."""
+        against = self.benchmark_values
+        if against is None:
+            return None
+        returns = against[1:] / against[:-1] - 1.0
+        return summary(returns, None, self.risk_free, self.panel.dates)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What has to be known to read the numbers rightly."""
@@ -161,7 +173,8 @@ class SimulationResult(FrozenArrays):
     def fingerprint(self) -> str:
         """SHA-256 of all that the result follows from: prices, strategy, rules, conventions.
 
-        Equal for equal inputs in every process and on every machine; another one for any other.
+        Equal for equal inputs in every process and on every machine; another one for any other. Of
+        a strategy from outside this package the decisions are a part of it, not only its name.
         """
         return fingerprint_of(
             {
@@ -169,6 +182,7 @@ class SimulationResult(FrozenArrays):
                 "prices": dict(self.price_fingerprints),
                 "window": self.asked_window.to_dict(),
                 "strategy": plain_json(self.strategy),
+                "decisions": self.decisions,
                 "rules": self.rules.to_dict(),
                 "lag": self.lag,
                 "rebalance": self.rebalance.model_dump(mode="json"),

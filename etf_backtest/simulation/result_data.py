@@ -24,12 +24,16 @@ def result_as_data(result: SimulationResult) -> JsonObject:
     dates = np.datetime_as_string(result.panel.dates, unit="D").tolist()
     weights = np.nan_to_num(result.weights_held(), nan=0.0, posinf=0.0, neginf=0.0)
     book, against, asked = result.book, result.benchmark_values, result.prepared.window
+    own = result.benchmark_metrics
     return {
         "schema": RESULT_SCHEMA,
         "conventions_version": result.conventions_version,
         "versions": versions(),
         "fingerprint": result.fingerprint,
-        "fingerprints": {"prices": dict(result.price_fingerprints)},
+        "fingerprints": {
+            "prices": dict(result.price_fingerprints),
+            "decisions": result.decisions,
+        },
         "window": result.window.to_dict(),
         "asked_window": result.asked_window.to_dict(),
         "ruin": None if book.ruin is None else {"date": dates[-1], "by": book.ruin},
@@ -44,6 +48,7 @@ def result_as_data(result: SimulationResult) -> JsonObject:
             for symbol, basis in zip(asked.symbols, asked.basis, strict=True)
         },
         "metrics": result.metrics.to_dict(),
+        "benchmark_metrics": None if own is None else own.to_dict(),
         "warnings": list(result.warnings),
         "dates": dates,
         "equity": book.equity.tolist(),

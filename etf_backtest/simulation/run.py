@@ -13,7 +13,7 @@ from etf_backtest.simulation.book import Book, Interest
 from etf_backtest.simulation.kernel import CostsExceedValueError, run_events
 from etf_backtest.simulation.notes import notes_on
 from etf_backtest.simulation.orders import Desk
-from etf_backtest.simulation.planning import Planned, plan_run
+from etf_backtest.simulation.planning import Planned, is_own, plan_run
 from etf_backtest.simulation.preparation import check_kinds, prepare
 from etf_backtest.simulation.proportional import run_proportional
 from etf_backtest.simulation.result import SimulationResult
@@ -96,6 +96,7 @@ def simulate(
         rules=rules,
         rebalance=planned.rebalancing,
         lag=planned.lag,
+        decisions=None if is_own(strategy) else planned.digest(),
         risk_free=rate,
         notes=(
             *prepared.notes,

@@ -1,5 +1,7 @@
 """Prices, symbols and windows that no run can use."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from etf_backtest.errors import (
 )
 from etf_backtest.market import PriceBasis, PricePanel
 from etf_backtest.simulation import Rules, simulate
+from etf_backtest.simulation.ledger import simulate_ledger
 from etf_backtest.strategies import BuyAndHold, Momentum
 from tests.unit.simulation.bad_input import (
     COMMON,
@@ -202,13 +205,14 @@ def test_it_is_said_in_one_line(case: Case) -> None:
     check(case)
 
 
-def test_a_look_back_longer_than_the_history_stays_in_cash_and_says_so() -> None:
-    result = simulate(PANEL, Momentum(["A"], look_back=100, skip=5), Rules(rebalance="daily"))
-    assert result.equity.tolist() == [10_000.0] * 6
-    assert result.trades.empty
-    assert result.warnings[0] == (
-        "momentum looks at 106 sessions; the prices begin on 2024-03-01, too late for 4 of 4 "
-        "decisions, and the money stays in cash for the whole window"
+@pytest.mark.parametrize("run", [simulate, simulate_ledger])
+def test_a_look_back_longer_than_the_history(run: Callable[..., object]) -> None:
+    with pytest.raises(WindowError) as caught:
+        run(PANEL, Momentum(["A"], look_back=100, skip=5), Rules(rebalance="daily"))
+    assert str(caught.value) == (
+        "momentum looks back over 106 sessions, but from 2024-03-01 to the end of the window "
+        "2024-03-08 there are 6: it could never decide (shorten its look-back, choose a later end, "
+        "or give earlier prices)"
     )
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from etf_backtest.market import PricePanel
 from etf_backtest.market.rates import DatedRates
 from etf_backtest.simulation import CashFlow, Costs, Rules, SimulationResult, simulate
 from etf_backtest.strategies import FixedWeights, Momentum
+from etf_backtest.typing import FloatArray
 from tests.unit.simulation.any_runs import START, Run, any_run, quoted, walk
 
 CURVES = ("equity", "cash", "flows", "costs", "benchmark_equity")
@@ -250,3 +252,34 @@ def test_all_that_has_to_be_known_is_said_once(result: SimulationResult) -> None
         "cagr, calmar_ratio, ulcer_performance_index are undefined",
     ):
         assert sum(part in warning for warning in told) == 1, part
+
+
+class Leaning(FixedWeights):
+    """A class from outside: its parameter is nowhere but in what it decides."""
+
+    def __init__(self, part: float) -> None:
+        super().__init__({"A": 0.5, "B": 0.5})
+        self.part = part
+
+    def target_weights(self, history: PricePanel) -> FloatArray:
+        return np.array([self.part, 1 - self.part])
+
+
+def test_what_a_class_from_outside_decides_is_in_the_fingerprint() -> None:
+    one, same, other = (simulate(walk(3), Leaning(part)) for part in (0.25, 0.25, 0.75))
+    assert one.strategy == other.strategy
+    assert one.fingerprint == same.fingerprint != other.fingerprint
+    stored: dict[str, Any] = other.to_dict()
+    assert stored["fingerprints"]["decisions"] == other.decisions != one.decisions
+    assert simulate(walk(3), FixedWeights({"A": 1.0})).decisions is None
+
+
+def test_the_metrics_of_the_benchmark_alone() -> None:
+    result = simulate(walk(3), FixedWeights({"A": 1.0}), benchmark="B", risk_free=0.01)
+    held = simulate(walk(3), FixedWeights({"B": 1.0}, rebalance="never"), risk_free=0.01)
+    assert result.benchmark_metrics is not None
+    assert result.benchmark_metrics.sharpe_ratio == pytest.approx(
+        held.metrics.sharpe_ratio, rel=1e-12
+    )
+    assert result.benchmark_metrics.beta is None
+    assert simulate(walk(3), FixedWeights({"A": 1.0})).benchmark_metrics is None

@@ -128,8 +128,8 @@ def test_momentum_with_lag_0_is_warned_about() -> None:
     assert result.warnings[0].startswith("momentum looks at prices and was run with lag 0")
 
 
-def test_too_short_a_history_is_cash() -> None:
-    result = simulate(WEEK, Momentum(["A", "B"], look_back=5, skip=0), THOUSAND)
+def test_a_history_that_is_enough_for_the_last_session_alone_is_cash() -> None:
+    result = simulate(WEEK, Momentum(["A", "B"], look_back=4, skip=0), THOUSAND)
     assert result.equity.tolist() == [1000.0] * 5
     assert len(result.trades) == 0
     assert result.warnings[0].endswith("the money stays in cash for the whole window")
@@ -139,7 +139,7 @@ def test_a_window_too_short_to_trade() -> None:
     result = simulate(WEEK, FOLLOW, THOUSAND, start="2024-03-07")
     assert result.equity.tolist() == [1000.0, 1000.0]
     assert result.warnings[0] == (
-        "the window is too short to fill a target 1 session(s) after its decision: "
+        "the window is too short to fill a target 1 session after its decision: "
         "the money stays in cash"
     )
 

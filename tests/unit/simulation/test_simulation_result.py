@@ -86,6 +86,7 @@ def test_the_result_as_json(result: SimulationResult) -> None:
         "risk_free",
         "basis",
         "metrics",
+        "benchmark_metrics",
         "warnings",
         "dates",
         "equity",
