@@ -10,7 +10,7 @@ import typer
 from etf_backtest.cli import backtest_view, console, verification_view
 from etf_backtest.cli.backtest_data import as_data
 from etf_backtest.cli.options import JSON, parse_date
-from etf_backtest.cli.rule_options import RULES_FILE, Given, merged, with_rule_options
+from etf_backtest.cli.rule_options import RULES_FILE, Given, lone_offset, merged, with_rule_options
 from etf_backtest.cli.session import with_database
 
 app = typer.Typer(
@@ -62,7 +62,8 @@ def run(
     from etf_backtest.services.backtest import run_backtest
     from etf_backtest.services.rules_file import read_rules, rules_of
 
-    fields = merged({} if rules_file is None else read_rules(rules_file), rules)
+    file = {} if rules_file is None else read_rules(rules_file)
+    fields, offset = merged(file, rules), lone_offset(file, rules)
     chosen, risk_free = rules_of(fields)
     done = with_database(
         lambda db: run_backtest(
@@ -75,6 +76,7 @@ def run(
             benchmark=benchmark,
             name=name,
             risk_free=risk_free,
+            rebalance_offset=offset,
         )
     )
     backtest_view.show(done.backtest, json=json)

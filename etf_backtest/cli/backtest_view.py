@@ -81,6 +81,8 @@ def _show_completed(row: Backtest, metrics: PerformanceMetrics) -> None:
         f"{portfolio} with {strategy}, {metrics.windowStart.date()} to {metrics.windowEnd.date()}, "
         f"{metrics.sessions:,} sessions: {equity[0]:,.2f} -> {equity[-1]:,.2f}"
     )
+    if kind := _kind(strategy, results):
+        console.show_text(f"{strategy} is a strategy of the type {kind}")
     console.show_table(
         f"benchmark {row.benchmarkSymbol}" if row.benchmarkSymbol else None,
         [("", "left"), ("metric", "left"), ("value", "right")],
@@ -98,6 +100,12 @@ def _show_completed(row: Backtest, metrics: PerformanceMetrics) -> None:
     console.show_text("")
     for warning in cast("Sequence[str]", results.get("warnings", ())):
         console.warn(str(warning))
+
+
+def _kind(name: str, results: Data) -> str:
+    """The type of a strategy, where its name does not say it."""
+    kind = str(cast("Data", results.get("strategy") or {}).get("name", "")).replace("_", "-")
+    return "" if kind == name.replace("_", "-") else kind
 
 
 def _metric_rows(metrics: PerformanceMetrics, *, benchmark: bool) -> Iterator[tuple[str, str, str]]:

@@ -15,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 Justify = Literal["left", "right"]
+RULE = "\u2500- "
+"""What the line below a table's header is made of."""
 
 
 def narrate(message: str) -> None:
@@ -99,16 +101,22 @@ def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
 def _print_whole(table: Table) -> None:
     """Print a table without cutting a cell: wider than the terminal rather than wrong.
 
-    Where no terminal is, nothing is folded, so that a line is a row.
+    Where no terminal is, nothing is folded, so that a line is a row, and nothing padded at its end.
     """
     console = Console(highlight=False)
     needed = console.measure(table)
     if console.is_terminal:
         console.width = max(console.width, needed.minimum)
-    else:
-        wide = Console(highlight=False, width=10_000)
-        console.width = wide.measure(table).maximum
-    console.print(table, crop=False)
+        console.print(table, crop=False)
+        return
+    rule_width = console.width
+    wide = Console(highlight=False, width=10_000)
+    console.width = wide.measure(table).maximum
+    with console.capture() as written:
+        console.print(table, crop=False)
+    for line in written.get().splitlines():
+        is_rule = bool(line.strip()) and not line.strip(RULE)
+        sys.stdout.write(f"{line[:rule_width] if is_rule else line.rstrip()}\n")
 
 
 def terminal_width() -> int:

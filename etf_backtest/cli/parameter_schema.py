@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from textwrap import wrap
 from typing import TypeAlias, cast
 
 Schema: TypeAlias = Mapping[str, object]
@@ -24,6 +25,21 @@ def describe_parameters(
     for name in values:
         if name not in known:
             yield name, _text(values[name]), "-", "-", "not a parameter of this type"
+
+
+def in_lines(
+    schema: Schema, values: Mapping[str, object], *, width: int
+) -> Iterator[tuple[str, bool]]:
+    """Yield each parameter in lines of at most `width`, and whether a line is its first.
+
+    Its name and value, its meaning, then bounds and default.
+    """
+    indent = "    "
+    for name, value, default, bounds, meaning in describe_parameters(schema, values):
+        yield f"{name} = {value}", True
+        for text in (meaning, f"{bounds}; default {default}" if bounds != "-" else ""):
+            for line in wrap(text, width, initial_indent=indent, subsequent_indent=indent):
+                yield line, False
 
 
 def describe_bounds(field: Schema) -> str:

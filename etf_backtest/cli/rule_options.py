@@ -46,14 +46,19 @@ OPTIONS = (
         repeatable=True,
     ),
     RuleOption(
-        "rebalance.offset", "--rebalance-offset", "N", WHEN, "Sessions after the end of a period."
+        "rebalance.offset",
+        "--rebalance-offset",
+        "N",
+        WHEN,
+        "Sessions after the end of a period: of --rebalance, or of the strategy's own.",
     ),
     RuleOption(
         "rebalance.bands.absolute",
         "--band-absolute",
         "FRACTION",
         WHEN,
-        "Rebalance when a weight is so far from its target: 0.05 or 5%.",
+        "Rebalance when a weight is so far from its target: 0.05 or 5%. Bands replace the "
+        "strategy's calendar, unless --rebalance is given, too.",
     ),
     RuleOption(
         "rebalance.bands.relative",
@@ -185,6 +190,9 @@ def _name(option: RuleOption) -> str:
     return option.flag.removeprefix("--").replace("-", "_")
 
 
+OFFSET = "rebalance.offset"
+LONGEST_OFFSET = 252
+"""As in `Rebalancing`."""
 FLAGS = {option.rule: option.flag for option in OPTIONS}
 
 
@@ -199,6 +207,8 @@ def merged(file: Mapping[str, object], given: Given) -> Fields:
     fields: Fields = dict(file)
     said = {rule: value for rule, value in given.items() if value not in (None, [])}
     rebalance = {rule: said.pop(rule) for rule in tuple(said) if rule.startswith("rebalance")}
+    if file.get("rebalance") is None and rebalance.keys() == {OFFSET}:
+        rebalance = {}  # of a calendar that only the strategy knows: see `lone_offset`
     if rebalance:
         fields["rebalance"] = _rebalancing(file.get("rebalance"), rebalance)
     for rule, value in said.items():
@@ -214,6 +224,26 @@ def merged(file: Mapping[str, object], given: Given) -> Fields:
         else:
             fields[rule] = value
     return fields
+
+
+def lone_offset(file: Mapping[str, object], given: Given) -> int | None:
+    """The offset where nothing but the strategy says what it counts from.
+
+    Raises
+    ------
+    InvalidParametersError
+        It is no number of sessions.
+    """
+    offset = given.get(OFFSET)
+    others = (rule for rule in given if rule.startswith("rebalance") and rule != OFFSET)
+    if offset is None or file.get("rebalance") is not None or any(given[o] for o in others):
+        return None
+    text = str(offset)
+    if not (text.isascii() and text.isdecimal() and int(text) <= LONGEST_OFFSET):
+        raise InvalidParametersError(
+            FLAGS[OFFSET], [f"expected 0 to {LONGEST_OFFSET} sessions, received {text!r}"]
+        )
+    return int(text)
 
 
 def _table(value: object) -> Mapping[str, object]:
@@ -253,6 +283,6 @@ def _rebalancing(file: object, given: Mapping[str, str | Sequence[str]]) -> obje
             if part in bands:
                 raise InvalidParametersError(FLAGS[rule], ["it is given in --rebalance as well"])
             own["bands"] = {**bands, part: parse_number(str(given[rule]), FLAGS[rule])}
-    if "rebalance.offset" in given:
-        own["offset"] = given["rebalance.offset"]
+    if OFFSET in given:
+        own["offset"] = given[OFFSET]
     return {**fields, **own}

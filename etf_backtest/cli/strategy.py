@@ -10,7 +10,7 @@ import typer
 
 from etf_backtest.cli import console
 from etf_backtest.cli.options import JSON
-from etf_backtest.cli.parameter_schema import describe_parameters
+from etf_backtest.cli.parameter_schema import in_lines
 from etf_backtest.cli.session import with_database
 
 if TYPE_CHECKING:
@@ -33,6 +33,12 @@ def _as_data(strategy: Strategy) -> dict[str, object]:
 
 def _kind(strategy: Strategy) -> str:
     return strategy.implementation or str(strategy.type)
+
+
+def _other_kind(strategy: Strategy) -> str:
+    """The type as `--type` takes it, where it is not the name."""
+    kind = strategy.implementation or str(strategy.type).replace("_", "-")
+    return "" if kind == strategy.name else kind
 
 
 def parse_settings(texts: list[str]) -> dict[str, object]:
@@ -58,7 +64,10 @@ def create(
     kind: Annotated[
         str,
         typer.Option(
-            "--type", "-t", metavar="TYPE", help="As strategy list shows it, or an entry point."
+            "--type",
+            "-t",
+            metavar="TYPE",
+            help="A name in strategy list of the system, or an entry point.",
         ),
     ],
     settings: Annotated[
@@ -112,7 +121,7 @@ def list_(json: JSON = False) -> None:
             None,
             [("name", "left"), ("type", "left"), ("of", "left"), ("description", "left")],
             [
-                (s.name, _kind(s), "the system" if s.isSystem else "you", s.description or "-")
+                (s.name, _other_kind(s), "system" if s.isSystem else "you", s.description or "-")
                 for s in strategies
             ],
             fold="description",
@@ -142,13 +151,7 @@ def show(name: Annotated[str, typer.Argument(help="Name or id.")], json: JSON = 
         ],
     )
     console.show_text("")
-    rows = list(describe_parameters(schema, dict(strategy.parameters)))
-    if rows:
-        console.show_table(
-            None,
-            [(title, "left") for title in ("parameter", "value", "default", "bounds", "meaning")],
-            rows,
-            fold="meaning",
-        )
-    else:
-        console.show_text("It has no parameters.")
+    width = min(100, console.terminal_width())
+    lines = list(in_lines(schema, dict(strategy.parameters), width=width))
+    for line, first in lines or [("It has no parameters.", False)]:
+        console.show_text(line, style="cyan" if first else "")

@@ -34,10 +34,15 @@ class AmbiguousIdError(EtfBacktestError):
 
 
 class NameTakenError(EtfBacktestError):
-    """A name that must be unique is in use."""
+    """A name that must be unique is in use, by the system where `of_system` is True."""
 
-    def __init__(self, kind: str, name: str) -> None:
-        super().__init__(f"there is a {kind} {quoted(name)} already", remedy="choose another name")
+    def __init__(self, kind: str, name: str, *, of_system: bool = False) -> None:
+        message = (
+            f"{quoted(name)} is a {kind} of the system"
+            if of_system
+            else f"there is a {kind} {quoted(name)} already"
+        )
+        super().__init__(message, remedy="choose another name")
         self.kind = kind
         self.name = name
 

@@ -55,6 +55,7 @@ async def run_backtest(
     lag: int | None = None,
     cash_rate: float | DatedRates | None = None,
     missing: MissingPolicy | None = None,
+    rebalance_offset: int | None = None,
 ) -> BacktestRun:
     """Run a stored strategy on a stored portfolio and keep what comes out.
 
@@ -80,6 +81,9 @@ async def run_backtest(
         A year, a fraction, or a dated series.
     initial_capital, rebalance, lag, cash_rate, missing
         Single rules without a `Rules`; one that stands in `rules` as well is an error.
+    rebalance_offset : int, optional
+        Sessions after the end of each period of the strategy's own calendar, where the rules leave
+        that to the strategy.
 
     Returns
     -------
@@ -97,7 +101,10 @@ async def run_backtest(
     single = {"rebalance": rebalance, "lag": lag, "cash_rate": cash_rate, "missing": missing}
     chosen = rules_with(rules, initial_capital=initial_capital, **single)
     request = await check_request(
-        db, Asked(portfolio, strategy, chosen, start, end, benchmark, name, risk_free)
+        db,
+        Asked(
+            portfolio, strategy, chosen, start, end, benchmark, name, risk_free, rebalance_offset
+        ),
     )
     row_id = str(uuid4())
     creation = asyncio.ensure_future(

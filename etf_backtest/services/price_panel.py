@@ -152,15 +152,40 @@ def fit_window(
         if np.busday_count(last + 1, finish + 1) > 0:
             raise uncovered
         finish = last
-    if begin > last or finish < first:
-        raise uncovered
+    _refuse_outside(panel, begin, finish, first, last)
     session, before = panel.session_from(_day(begin)), _session_until(panel, finish)
+    if session > before and begin <= finish:
+        raise WindowError(
+            f"no session from {begin} to {finish}",
+            remedy=f"choose a longer window: the sessions beside it are {before} and {session}",
+        )
     _refuse_holes(begin, session, np.busday_count(begin, session))
     _refuse_holes(finish, before, np.busday_count(before + 1, finish + 1))
     panel.locate(session, before)  # at least two sessions
     return FittedWindow(
         _day(session), _day(before), tuple(_shortened(panel, firsts, lasts, start, end))
     )
+
+
+def _refuse_outside(
+    panel: PricePanel,
+    begin: np.datetime64,
+    finish: np.datetime64,
+    first: np.datetime64,
+    last: np.datetime64,
+) -> None:
+    """Refuse a window that lies behind the prices, or before them."""
+    names = ", ".join(panel.symbols)
+    if begin > last:
+        raise WindowError(
+            f"there is no session from {begin} on: the prices of {names} end on {last}",
+            remedy=f"choose an earlier start, {first} or later, or import more prices",
+        )
+    if finish < first:
+        raise WindowError(
+            f"there is no session up to {finish}: the prices of {names} begin on {first}",
+            remedy=f"choose a later end, up to {last}, or import more prices",
+        )
 
 
 def _refuse_holes(asked: np.datetime64, found: np.datetime64, weekdays: np.int_) -> None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from etf_backtest.errors import InvalidParametersError, WindowError
+from etf_backtest.errors import InvalidParametersError
 from etf_backtest.market.rates import rates_in_force
-from etf_backtest.market.sessions import as_date
 from etf_backtest.services.portfolios import check_capital, check_name, find_portfolio
 from etf_backtest.services.price_panel import FittedWindow, fit_window, load_prices
 from etf_backtest.services.strategies import build_stored, find_strategy
-from etf_backtest.simulation import Rules, check_risk_free
+from etf_backtest.simulation import Rebalancing, Rules, check_risk_free
 from etf_backtest.simulation.preparation import Prepared, prepare
 from etf_backtest.simulation.units import units_of
 
@@ -42,6 +41,7 @@ class Asked:
     benchmark: str | None
     name: str | None
     risk_free: float | DatedRates
+    rebalance_offset: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,28 @@ def rules_with(rules: Rules | None, **given: object) -> Rules:
     return Rules.model_validate({**fields, **beside})
 
 
+def with_offset(rules: Rules, strategy: Strategy, offset: int) -> Rules:
+    """The rules with the strategy's own calendar, so many sessions later.
+
+    Raises
+    ------
+    InvalidParametersError
+        The strategy's calendar has no periods, or the rules have one of their own.
+    """
+    problem = None
+    if rules.rebalance is not None:
+        problem = "the rules say when to rebalance: give the offset there"
+    elif strategy.rebalance in ("never", "daily"):
+        problem = (
+            f"{strategy.name} rebalances {strategy.rebalance}, which has no end of a period to "
+            "count from: say when to rebalance as well, monthly for one"
+        )
+    if problem is not None:
+        raise InvalidParametersError("rebalance_offset", [problem])
+    moved = Rebalancing(period=strategy.rebalance, offset=offset)
+    return rules.model_copy(update={"rebalance": moved})
+
+
 async def check_request(db: Database, asked: Asked) -> Request:
     """Find and check everything that a run needs; nothing is written.
 
@@ -101,6 +123,8 @@ async def check_request(db: Database, asked: Asked) -> Request:
     rules = asked.rules.model_copy(update={"initial_capital": float(capital)})
     allocations = {h.symbol: float(h.allocation) for h in portfolio.holdings or []}
     strategy = build_stored(strategy_row, allocations)
+    if asked.rebalance_offset is not None:
+        rules = with_offset(rules, strategy, asked.rebalance_offset)
     benchmark = None if asked.benchmark is None else asked.benchmark.upper()
     symbols = [*strategy.symbols, *([] if benchmark is None else [benchmark])]
     loaded = await load_prices(db.url, symbols)
@@ -129,27 +153,17 @@ async def check_request(db: Database, asked: Asked) -> Request:
 def check_inputs(
     prepared: Prepared, strategy: Strategy, rules: Rules, risk_free: float | DatedRates
 ) -> None:
-    """Refuse inputs with which a run would fail, or could never trade.
+    """Refuse inputs with which a run would fail.
 
     Raises
     ------
-    NoClosesError, RateError, WindowError
+    NoClosesError, RateError
     """
     dates = prepared.window.dates
     units_of(prepared.window.select(strategy.symbols), rules)
     for rate in (rules.cash_rate, rules.borrow_rate, risk_free):
         if rate is not None:
             rates_in_force(rate, dates)
-    history = prepared.history.dates
-    if history.size < strategy.needed_sessions:
-        raise WindowError(
-            f"{strategy.name} looks back over {strategy.needed_sessions} sessions, but from "
-            f"{as_date(history[0])} to the end of the window {as_date(history[-1])} there are "
-            f"{history.size}: it could never decide",
-            start=as_date(dates[0]),
-            end=as_date(dates[-1]),
-            remedy="shorten its look-back, choose a later end, or import earlier prices",
-        )
 
 
 def allocation_notes(strategy: Strategy, allocations: Mapping[str, float]) -> Iterator[str]:

@@ -132,11 +132,12 @@ async def create_strategy(
     UnknownStrategyError, EntryPointError, InvalidParametersError, InvalidPortfolioError
         Saying which value is wrong and what was expected; nothing was stored.
     NameTakenError
-        The user has a strategy of that name.
+        The user, or the system, has a strategy of that name.
     """
     check_name(name)
     if parse_uuid(name) is not None:
         raise InvalidPortfolioError(f"the name {name!r} looks like an id", remedy="use another")
+    await _refuse_system_name(db, name)
     chosen = strategy_kind(kind)
     values = chosen.checked(parameters or {})
     user = await local_user(db)
@@ -154,6 +155,14 @@ async def create_strategy(
         )
     except UniqueViolationError:
         raise NameTakenError("strategy", name) from None
+
+
+async def _refuse_system_name(db: Database, name: str) -> None:
+    """A strategy that hides one of the system would be run in its place without a word."""
+    plain = name.casefold().replace("_", "-")
+    rows = await db.strategy.find_many(where={"isSystem": True})
+    if plain in {each.replace("_", "-") for each in (*STRATEGIES, *(row.name for row in rows))}:
+        raise NameTakenError("strategy", name, of_system=True)
 
 
 def first_line(docstring: str | None) -> str | None:
@@ -205,6 +214,8 @@ async def list_strategies(db: Database) -> list[StrategyRow]:
 
 async def find_strategy(db: Database, name_or_id: str) -> StrategyRow:
     """The strategy of that name or id; the user's own goes before the system's of the same name.
+
+    Both can be there only where an earlier release stored the user's.
 
     Raises
     ------

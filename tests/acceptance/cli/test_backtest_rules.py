@@ -66,6 +66,7 @@ def test_a_file_and_options_over_it_are_stored_and_shown_in_words(
 
     shown = run("backtest", "show", ran.data["id"], "--trades")
     lines = [" ".join(line.split()) for line in shown.out.splitlines()]
+    assert lines[2] == "hold is a strategy of the type buy-and-hold"
     for line in (
         "rebalanced never",
         "filled 0 sessions after the decision",

@@ -73,13 +73,16 @@ def test_create_list_and_show(cli: RunCli, user_home: Path) -> None:
     assert "Jegadeesh" in shown["references"]
 
     text = cli("strategy", "show", "half-year").out
-    (line,) = [line for line in text.splitlines() if line.startswith("look_back")]
-    assert line.split()[:6] == ["look_back", "126", "252", "1", "to", "2520"]
-    assert "Sessions whose return is ranked." in line
+    lines = [line.strip() for line in text.splitlines()]
+    place = lines.index("look_back = 126")
+    assert lines[place + 1] == "Sessions whose return is ranked."
+    assert lines[place + 2] == "1 to 2520; default 252"
     assert "Journal of Finance 48" in text
-    listed = cli("strategy", "list").out
-    assert "half-year" in listed
-    assert "you" in listed
+    parameters = text[text.index("look_back = 126") :].splitlines()
+    assert max(len(line) for line in parameters) <= 100
+    listed = cli("strategy", "list").out.splitlines()
+    assert listed[-1].split() == ["half-year", "momentum", "you", "My", "own"]
+    assert not [line for line in listed if line.endswith(" ") or line.startswith("\u2500" * 101)]
 
 
 def test_the_name_of_a_type_may_be_written_as_that_of_the_system_s_strategy(cli: RunCli) -> None:
@@ -104,6 +107,7 @@ def test_what_cannot_be_stored_is_one_line_and_nothing_is_stored(
         (2, ["x", "-t", "momentum", "--parameters", "p.json"], "lookback: extra inputs"),
         (2, ["x", "-t", "momentum", "--parameters", "q.json"], "q.json: cannot be read"),
         (1, ["taken", "-t", "momentum"], "there is a strategy 'taken' already"),
+        (1, ["Fixed_weights", "-t", "buy-and-hold"], "'Fixed_weights' is a strategy of the system"),
         (1, [" ", "-t", "momentum"], "the name ' ' cannot be used"),
     ):
         ran = cli("strategy", "create", *arguments, code=code)

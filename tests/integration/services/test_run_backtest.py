@@ -29,7 +29,7 @@ from etf_backtest.services.accounts import local_user
 from etf_backtest.services.backtest import run_backtest
 from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.services.stored_backtests import find_backtest, list_backtests
-from etf_backtest.simulation import Costs, Rules, simulate
+from etf_backtest.simulation import Costs, Rebalancing, Rules, simulate
 from tests.integration.services.conftest import AddPrices
 
 pytestmark = pytest.mark.each_postgres
@@ -229,6 +229,8 @@ async def test_what_is_asked_for_is_checked_before_a_row_is_written(
         (dt.date(2024, 1, 3), None, "1 session"),
         (dt.date(2024, 1, 2), dt.date(2024, 1, 2), "1 session"),
         (dt.date(2024, 1, 3), dt.date(2024, 1, 1), "after its end"),
+        (dt.date(2024, 1, 4), None, "no session from 2024-01-04 on: the prices of AAA, BBB end on"),
+        (None, dt.date(2023, 12, 29), "no session up to 2023-12-29: .* begin on 2024-01-01"),
     ]:
         with pytest.raises((UncoveredWindowError, WindowError), match=reason):
             await run_backtest(db, portfolio="p", strategy="buy-and-hold", start=start, end=end)
@@ -373,6 +375,17 @@ async def test_days_without_trading_move_to_the_sessions_beside_them(
     assert run.result.window.start == dt.date(2024, 1, 8)
     assert run.result.window.end == dt.date(2024, 1, 12)
     assert run.backtest.startDate.date() == dt.date(2024, 1, 6)
+    with pytest.raises(WindowError, match="no session from 2024-01-06 to 2024-01-07") as weekend:
+        await run_backtest(
+            db,
+            portfolio="p",
+            strategy="buy-and-hold",
+            start=dt.date(2024, 1, 6),
+            end=dt.date(2024, 1, 7),
+        )
+    assert weekend.value.remedy == (
+        "choose a longer window: the sessions beside it are 2024-01-05 and 2024-01-08"
+    )
 
 
 async def test_history_before_the_window_is_seen_but_not_traded(
@@ -387,6 +400,17 @@ async def test_history_before_the_window_is_seen_but_not_traded(
     assert trades["symbol"].tolist() == ["AAA"]
     assert trades["date"].iloc[0].date() == dt.date(2024, 1, 5)
     assert run.result.equity.iloc[-1] == pytest.approx(1000 * 121 / 120, rel=1e-12)
+    # its own calendar, so many sessions later; what never rebalances has none
+    later = await run_backtest(db, portfolio="p", strategy="momentum", rebalance_offset=2)
+    assert later.result.rebalance == Rebalancing(period="monthly", offset=2)
+    for strategy, rules, message in (
+        ("buy-and-hold", None, "buy_and_hold rebalances never"),
+        ("momentum", Rules(rebalance="weekly"), "the rules say when"),
+    ):
+        with pytest.raises(InvalidParametersError, match=f"rebalance_offset: {message}"):
+            await run_backtest(
+                db, portfolio="p", strategy=strategy, rules=rules, rebalance_offset=2
+            )
 
 
 async def test_runs_at_the_same_time_do_not_disturb_each_other(

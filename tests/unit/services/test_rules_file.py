@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from etf_backtest.cli.rule_options import OPTIONS, merged
+from etf_backtest.cli.rule_options import OPTIONS, lone_offset, merged
 from etf_backtest.errors import InvalidParametersError
 from etf_backtest.market import ForwardFill
 from etf_backtest.market.rates import DatedRates
@@ -156,6 +156,24 @@ def test_options_go_before_the_file_part_by_part() -> None:
     assert rules.model_dump(include=untouched) == FULL.model_dump(include=untouched)
 
 
+def test_an_offset_alone_is_that_of_the_strategys_calendar() -> None:
+    given = {"rebalance.offset": "5", "rebalance": []}
+    assert lone_offset({}, given) == 5
+    assert "rebalance" not in merged({}, given)
+    # with a calendar of its own beside it, it is a part of that
+    for file, options in (
+        ({"rebalance": "monthly"}, given),
+        ({}, {**given, "rebalance": ["weekly"]}),
+    ):
+        assert lone_offset(file, options) is None
+        rules, _ = rules_of(merged(file, options))
+        assert rules.rebalance is not None
+        assert rules.rebalance.offset == 5
+    for text in ("-1", "253", "two"):
+        with pytest.raises(InvalidParametersError, match="--rebalance-offset: expected 0 to 252"):
+            lone_offset({}, {"rebalance.offset": text})
+
+
 def test_never_goes_before_a_period_of_the_file() -> None:
     rules, _ = rules_of(merged({"rebalance": "weekly"}, {"rebalance": ["never"]}))
     assert rules.rebalance == Rebalancing(period="never")
@@ -166,7 +184,10 @@ def test_never_goes_before_a_period_of_the_file() -> None:
     [
         ({"rebalance": ["hourly"]}, "--rebalance: expected never, daily"),
         ({"rebalance": ["monthly", "weekly"]}, "--rebalance: period is given twice"),
-        ({"rebalance.band": "", "rebalance.offset": "1"}, "offset: never has no end"),
+        (
+            {"rebalance.bands.absolute": "5%", "rebalance.offset": "1"},
+            "offset: never has no end",
+        ),
         ({"rebalance.bands.absolute": "much"}, "--band-absolute: 'much' is not a number"),
         (
             {"rebalance": ["bands(absolute=0.1)"], "rebalance.bands.absolute": "0.1"},
