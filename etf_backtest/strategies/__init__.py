@@ -1,6 +1,7 @@
 """Strategies: price history in, target weights out, one strategy a module."""
 
 from etf_backtest.strategies.buy_and_hold import BuyAndHold, BuyAndHoldParameters
+from etf_backtest.strategies.checks import check_strategy
 from etf_backtest.strategies.dual_momentum import DualMomentum, DualMomentumParameters
 from etf_backtest.strategies.equal_risk_contribution import (
     EqualRiskContribution,
@@ -57,6 +58,7 @@ __all__ = [
     "VolatilityTargetParameters",
     "available_strategies",
     "build_strategy",
+    "check_strategy",
     "find_strategy_class",
     "prove_no_lookahead",
     "strategy_from_dict",

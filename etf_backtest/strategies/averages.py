@@ -99,6 +99,6 @@ def _weights(window: int) -> FloatArray:
     """Weights of the prices in an exponential average, the latest one last; read-only."""
     alpha = 2 / (window + 1)
     reach = math.ceil(math.log(NEGLECTED) / math.log1p(-alpha))
-    weights: FloatArray = alpha * (1 - alpha) ** np.arange(reach - 1, -1, -1)
+    weights = np.asarray(alpha * (1 - alpha) ** np.arange(reach - 1, -1, -1), dtype=np.float64)
     weights.flags.writeable = False
     return weights

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from etf_backtest.market import PricePanel
-from etf_backtest.strategies.ranking import alphabetical, best
+from etf_backtest.strategies.ranking import alphabetical, best, growth_between
 from etf_backtest.strategies.strategy import Rebalance, Strategy
 from etf_backtest.strategies.symbols import check_symbols, check_top_n
 from etf_backtest.typing import FloatArray
@@ -75,7 +75,7 @@ class DualMomentum(Strategy):
         given = check_symbols("DualMomentum", symbols)
         self.symbols = given if safe is None or safe in given else (*given, safe)
         ranked = check_symbols("DualMomentum", [s for s in self.symbols if s != safe])
-        check_top_n("DualMomentum", top_n, ranked)
+        check_top_n("DualMomentum", self.parameters.top_n, ranked)
         self.rebalance = self.parameters.rebalance
         self.history_sessions = self.parameters.look_back + 1
         order = alphabetical(self.symbols)
@@ -85,7 +85,9 @@ class DualMomentum(Strategy):
     def target_weights(self, history: PricePanel) -> FloatArray:
         """1 / top_n for each symbol that rose most and beat the safe asset; it has the rest."""
         top_n, last = self.parameters.top_n, history.dates.size - 1
-        growth = history.prices[last] / history.prices[last - self.parameters.look_back]
+        growth = growth_between(
+            history.prices[last - self.parameters.look_back], history.prices[last]
+        )
         picks = best(growth, self._order, top_n)
         hurdle = 1.0 if self._safe is None else growth[self._safe]
         winners = picks[growth[picks] > hurdle]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from etf_backtest.errors import EntryPointError
 from etf_backtest.strategies.strategy import Strategy
+from etf_backtest.strategies.symbols import shown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -45,10 +46,11 @@ def load(entries: list[EntryPoint], *, taken: Container[str]) -> type[Strategy]:
         raise _unusable(entry, f"{_package(others[0])} offers another one of that name")
     try:
         kind: object = entry.load()
-    except Exception as error:  # whatever a stranger's module raises while it is imported
-        raise _unusable(entry, f"{type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a stranger's module raises on import
+        said = " ".join(str(error).split())
+        raise _unusable(entry, f"{type(error).__name__}: {said}") from error
     if not (isinstance(kind, type) and issubclass(kind, Strategy)):
-        raise _unusable(entry, f"expected a subclass of Strategy, received {kind!r}")
+        raise _unusable(entry, f"expected a subclass of Strategy, received {shown(kind)}")
     if inspect.isabstract(kind):
         missing = ", ".join(sorted(kind.__abstractmethods__))
         raise _unusable(entry, f"{kind.__name__} has no {missing}")

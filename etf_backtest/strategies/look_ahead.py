@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, get_args
 
 import numpy as np
 
@@ -13,12 +13,16 @@ from etf_backtest.errors import InvalidParametersError, LookAheadError
 from etf_backtest.market import PricePanel
 from etf_backtest.market.missing import complete_prices
 from etf_backtest.market.sessions import as_date
+from etf_backtest.strategies.checks import check_strategy, is_count
 from etf_backtest.strategies.strategy import Rebalance, Strategy
+from etf_backtest.strategies.symbols import shown
+from etf_backtest.strategies.weights import check_targets
 from etf_backtest.typing import DateArray, FloatArray, IndexArray
 
 StrategyFactory: TypeAlias = Callable[[PricePanel], Strategy]
 """Builds a strategy from prices, as a notebook would that fits something first."""
 
+_PRICES = (np.finfo(np.float64).tiny, np.finfo(np.float64).max)
 _MONTHS = {"monthly": 1, "quarterly": 3, "semiannual": 6, "annual": 12}
 _NO_FUTURE = "a decision may follow from the history up to its own session alone"
 _NO_STATE = "compute weights from the history alone, and keep nothing between two questions"
@@ -89,11 +93,13 @@ def prove_no_lookahead(
     ------
     LookAheadError
         Naming the date, the symbol and both weights.
+    AllocationError
+        Weights that no portfolio can have, with the date of their decision. How much it may borrow
+        is a matter of the rules, and not looked at.
     InvalidParametersError
-        The panel is too short to cut, or `cuts` is below 1.
+        The panel is too short to cut, or something is not what it should be.
     """
-    if cuts < 1:
-        raise _invalid(f"cuts: expected 1 or more, received {cuts}")
+    _check_arguments(strategy, panel, cuts, seed, rebalance)
     random = np.random.default_rng(seed)
     whole = _Case.of(strategy, panel)
     places = np.arange(whole.strategy.needed_sessions - 1, whole.history.dates.size - 1)
@@ -107,6 +113,9 @@ def prove_no_lookahead(
     ends = _period_ends(dates, whole.strategy.rebalance if rebalance is None else rebalance)
     asked = dates[np.union1d(ends[ends >= places[0]], rows)]
     expected = whole.one_by_one(asked)
+    check_targets(
+        expected, whole.strategy.symbols, asked, name=whole.strategy.name, max_leverage=np.inf
+    )
     compared = _ask_again(whole, asked, expected, random)
     for cut in dates[rows]:
         for changed, how in (
@@ -136,8 +145,7 @@ class _Case:
     def of(cls, strategy: Strategy | StrategyFactory, panel: PricePanel) -> _Case:
         """The strategy, built on this panel if it is a function, and its symbols' prices."""
         built = strategy if isinstance(strategy, Strategy) else strategy(panel)
-        if not isinstance(built, Strategy):
-            raise _invalid(f"strategy: expected a Strategy, received {built!r}")
+        check_strategy(built, owner="prove_no_lookahead")
         used = panel.select(built.symbols).priced_sessions()
         return cls(built, complete_prices(used, "common", first=0).panel)
 
@@ -223,10 +231,13 @@ def _other_future(panel: PricePanel, cut: np.datetime64, random: np.random.Gener
     noise = np.exp(random.normal(0.0, 0.03, later.shape).cumsum(axis=0))
     before = np.where(np.isnan(panel.prices[stop - 1]), 1.0, panel.prices[stop - 1])
     prices = panel.prices.copy()
-    prices[stop:] = before * (before / later) * noise
-    if panel.quotes is None:
-        return panel.with_prices(prices)
-    return panel.with_prices(prices, closes=panel.quotes.closes * (prices / panel.prices))
+    # where prices are absurd, those that leave the range of floats stay at its ends
+    with np.errstate(over="ignore"):
+        prices[stop:] = np.clip(before * (before / later) * noise, *_PRICES)
+        if panel.quotes is None:
+            return panel.with_prices(prices)
+        closes = np.clip(panel.quotes.closes * (prices / panel.prices), *_PRICES)
+    return panel.with_prices(prices, closes=closes)
 
 
 def _period_ends(dates: DateArray, rebalance: Rebalance) -> IndexArray:
@@ -241,6 +252,31 @@ def _period_ends(dates: DateArray, rebalance: Rebalance) -> IndexArray:
     else:
         periods = dates.astype("datetime64[M]").astype(np.int64) // _MONTHS[rebalance]
     return np.union1d([0], np.flatnonzero(periods[1:] != periods[:-1]))
+
+
+def _check_arguments(
+    strategy: object, panel: object, cuts: object, seed: object, rebalance: object
+) -> None:
+    """Name everything that was given and is not what it should be."""
+    problems = []
+    if not (isinstance(strategy, Strategy) or callable(strategy)):
+        problems.append(
+            "strategy: expected a Strategy, or a function of a PricePanel that returns one, "
+            f"received {shown(strategy)}"
+        )
+    if not isinstance(panel, PricePanel):
+        problems.append(f"panel: expected a PricePanel, received {type(panel).__name__}")
+    if not is_count(cuts):
+        problems.append(f"cuts: expected 1 or more, received {shown(cuts)}")
+    if not is_count(seed, least=0):
+        problems.append(f"seed: expected a whole number of 0 or more, received {shown(seed)}")
+    if rebalance is not None and rebalance not in get_args(Rebalance):
+        problems.append(
+            f"rebalance: expected one of {', '.join(get_args(Rebalance))}, received "
+            + shown(rebalance)
+        )
+    if problems:
+        raise InvalidParametersError("prove_no_lookahead", problems)
 
 
 def _invalid(problem: str) -> InvalidParametersError:

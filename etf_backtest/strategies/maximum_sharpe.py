@@ -87,7 +87,8 @@ class MaximumSharpe(Strategy):
         returns = session_returns(history.prices[-self.parameters.look_back - 1 :])
         deviations = volatilities(returns)
         alive = moving(deviations)
-        excess = returns.mean(axis=0) - self._hurdle
+        with np.errstate(over="ignore"):  # of what is left out below
+            excess = returns.mean(axis=0) - self._hurdle
         weights = np.zeros(len(self.symbols))
         if (excess > _NO_REWARD * deviations)[alive].any():
             weights[alive] = optimal_weights(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import warnings
 from typing import Literal
 
@@ -75,7 +76,10 @@ def optimal_weights(
     )
 
     # the solver's tolerances are absolute: returns of the size of 1 make them small
-    unit = float(returns.std())
+    with np.errstate(over="ignore", invalid="ignore"):
+        unit = float(returns.std())
+    if not math.isfinite(unit):
+        raise OptimizationError(owner, reason="the returns leave the range of numbers")
     scaled = returns / unit
     model = MeanRisk(
         objective_function=ObjectiveFunction[objective], risk_free_rate=risk_free / unit

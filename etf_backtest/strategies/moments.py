@@ -15,26 +15,38 @@ STILL = 1e-12
 
 
 def session_returns(prices: FloatArray) -> FloatArray:
-    """Simple returns of prices of shape (L + 1, N), shape (L, N), as fractions."""
+    """Simple returns of prices of shape (L + 1, N), shape (L, N), as fractions.
+
+    Infinite where they leave the range of floats, as only those of absurd prices do.
+    """
     prices = np.ascontiguousarray(prices)
-    returns: FloatArray = prices[1:] / prices[:-1] - 1.0
+    with np.errstate(over="ignore"):
+        returns: FloatArray = prices[1:] / prices[:-1] - 1.0
     return returns
 
 
 def volatilities(returns: FloatArray) -> FloatArray:
-    """Standard deviation a session (ddof = 1) of each column, shape (N,)."""
-    deviations: FloatArray = returns.std(axis=0, ddof=1)
+    """Standard deviation a session (ddof = 1) of each column, shape (N,).
+
+    Infinite or NaN where squares of the returns leave the range of floats.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        deviations: FloatArray = returns.std(axis=0, ddof=1)
     return deviations
 
 
 def moving(deviations: FloatArray) -> BoolArray:
-    """Which of these volatilities are above rounding, shape (N,)."""
-    above: BoolArray = deviations > STILL
+    """Which of these volatilities are above rounding, and numbers, shape (N,)."""
+    above: BoolArray = (deviations > STILL) & (deviations < np.inf)
     return above
 
 
 def covariance(returns: FloatArray) -> FloatArray:
-    """Sample covariance a session (ddof = 1), shape (N, N)."""
-    centred = returns - returns.mean(axis=0)
-    products: FloatArray = np.einsum("ti,tj->ij", centred, centred)
-    return products / (len(returns) - 1)
+    """Sample covariance a session (ddof = 1), shape (N, N).
+
+    Infinite or NaN where products of the returns leave the range of floats.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred = returns - returns.mean(axis=0)
+        products: FloatArray = np.einsum("ti,tj->ij", centred, centred)
+        return products / (len(returns) - 1)

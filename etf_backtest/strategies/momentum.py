@@ -9,7 +9,7 @@ from pydantic import Field
 
 from etf_backtest.market import PricePanel
 from etf_backtest.strategies.momentum_sweep import sweep
-from etf_backtest.strategies.ranking import alphabetical, best
+from etf_backtest.strategies.ranking import alphabetical, best, growth_between
 from etf_backtest.strategies.strategy import Rebalance, Strategy
 from etf_backtest.strategies.symbols import check_symbols, check_top_n
 from etf_backtest.typing import FloatArray, IndexArray
@@ -86,15 +86,15 @@ class Momentum(Strategy):
             rebalance=rebalance,
         )
         self.symbols = check_symbols("Momentum", symbols)
-        check_top_n("Momentum", top_n, self.symbols)
-        self.rebalance = rebalance
-        self.history_sessions = look_back + skip + 1
+        check_top_n("Momentum", self.parameters.top_n, self.symbols)
+        self.rebalance = self.parameters.rebalance
+        self.history_sessions = self.parameters.look_back + self.parameters.skip + 1
 
     def target_weights(self, history: PricePanel) -> FloatArray:
         """1 / top_n for each of the symbols that rose most."""
         chosen = self.parameters
         last = history.dates.size - 1 - chosen.skip
-        growth = history.prices[last] / history.prices[last - chosen.look_back]
+        growth = growth_between(history.prices[last - chosen.look_back], history.prices[last])
         picks = best(growth, alphabetical(self.symbols), chosen.top_n)
         if chosen.minimum_return is not None:
             picks = picks[growth[picks] > 1 + chosen.minimum_return]

@@ -35,7 +35,8 @@ def sweep(strategies: Sequence[Momentum], history: PricePanel, ends: IndexArray)
         if not last.size:
             continue
         growth = prices[last]
-        growth /= prices[last - look_back]
+        with np.errstate(over="ignore"):  # infinite growth is growth
+            growth /= prices[last - look_back]
         ascending = np.sort(growth, axis=1)
         for number in numbers:
             chosen = strategies[number].parameters

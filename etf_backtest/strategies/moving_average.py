@@ -12,7 +12,7 @@ from etf_backtest.market import PricePanel
 from etf_backtest.strategies.averages import exponential, simple, simple_of_many
 from etf_backtest.strategies.strategy import Rebalance, Strategy
 from etf_backtest.strategies.symbols import check_symbols
-from etf_backtest.strategies.weights import check_allocations
+from etf_backtest.strategies.weights import check_allocations, named_items
 from etf_backtest.typing import BoolArray, FloatArray, IndexArray
 from etf_backtest.validated import ValidatedModel
 
@@ -89,13 +89,13 @@ class MovingAverage(Strategy):
         self.parameters = MovingAverageParameters(
             average=average, window=window, tolerance=tolerance, rebalance=rebalance
         )
-        if not isinstance(allocations, Mapping):
+        if named_items(allocations) is None:
             symbols = check_symbols("MovingAverage", allocations)
             allocations = dict.fromkeys(symbols, 1 / len(symbols))
         self.allocations = check_allocations(allocations)
         self.symbols = tuple(self.allocations)
         self.rebalance = self.parameters.rebalance
-        if average == "simple" and tolerance == 0:
+        if self.parameters.average == "simple" and not self.parameters.tolerance:
             self.history_sessions = self.parameters.window
         self._weights = np.array(list(self.allocations.values()))
 

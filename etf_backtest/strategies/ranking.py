@@ -17,6 +17,13 @@ def alphabetical(symbols: tuple[str, ...]) -> IndexArray:
     return order
 
 
+def growth_between(before: FloatArray, after: FloatArray) -> FloatArray:
+    """``after / before`` of prices; what leaves the range of floats is infinite growth."""
+    with np.errstate(over="ignore"):
+        growth: FloatArray = after / before
+    return growth
+
+
 def best(growth: FloatArray, order: IndexArray, top_n: int) -> IndexArray:
     """The `top_n` columns of `order` that grew most; of equals those that stand first in it."""
     ranked: IndexArray = order[np.argsort(-growth[order], kind="stable")]

@@ -18,6 +18,7 @@ from etf_backtest.strategies.minimum_variance import MinimumVariance
 from etf_backtest.strategies.momentum import Momentum
 from etf_backtest.strategies.moving_average import MovingAverage
 from etf_backtest.strategies.strategy import Strategy, class_name
+from etf_backtest.strategies.symbols import shown
 from etf_backtest.strategies.volatility_target import VolatilityTarget
 
 _BUILT_IN: tuple[type[Strategy], ...] = (
@@ -108,13 +109,13 @@ def strategy_from_dict(data: Mapping[str, object]) -> Strategy:
             pass
         case _:
             raise InvalidParametersError(
-                "strategy_from_dict", [f"expected a name and symbols, received {dict(data)!r}"]
+                "strategy_from_dict", [f"expected a name and symbols, received {shown(data)}"]
             )
     parameters, allocations = data.get("parameters", {}), data.get("allocations")
     if not isinstance(parameters, Mapping) or not isinstance(allocations, Mapping | None):
         raise InvalidParametersError(
             "strategy_from_dict",
-            [f"parameters, allocations: expected objects, received {dict(data)!r}"],
+            [f"parameters, allocations: expected objects, received {shown(data)}"],
         )
     kind, written = find_strategy_class(name), data.get("class")
     if written is not None and written != class_name(kind):

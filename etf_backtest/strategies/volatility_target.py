@@ -42,7 +42,8 @@ class VolatilityTarget(Strategy):
     ``w = a * min(target / s, max_exposure / sum(a))`` with the allocations a. s is the volatility a
     year of the mix over the last `look_back` sessions: the standard deviation (ddof = 1) of
     ``returns @ a``, times sqrt(252). The rest is cash, or borrowed. Where the mix has not moved at
-    all, s is 0 and the weights sum to `max_exposure`.
+    all, s is 0 and the weights sum to `max_exposure`; where s leaves the range of floats, as with
+    absurd prices, all is cash.
 
     Parameters
     ----------
@@ -92,8 +93,11 @@ class VolatilityTarget(Strategy):
         if exposure == 0:
             return np.zeros(len(self.symbols))
         returns = session_returns(history.prices[-self.parameters.look_back - 1 :])
-        mixed = (returns * self._mix).sum(axis=1, keepdims=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mixed = (returns * self._mix).sum(axis=1, keepdims=True)
         deviation = float(volatilities(mixed)[0])
+        if not math.isfinite(deviation):
+            return np.zeros(len(self.symbols))
         scale = self.parameters.max_exposure / exposure
         if deviation > STILL:
             scale = min(scale, self.parameters.target / (deviation * math.sqrt(_SESSIONS_A_YEAR)))

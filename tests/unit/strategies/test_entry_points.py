@@ -141,6 +141,30 @@ def test_a_broken_one_is_one_clear_error_when_asked_for(
     assert type(build_strategy("momentum", {}, {"A": 1.0})) is Momentum
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("raise SystemExit", "SystemExit: "),
+        ("raise ValueError('one\\ntwo')", "ValueError: one two"),
+    ],
+)
+def test_a_module_that_does_not_want_to_be_imported(
+    elsewhere: Path, code: str, reason: str
+) -> None:
+    (elsewhere / "unwilling_module_of_a_test.py").write_text(code)
+    install(elsewhere, "mine", odd="unwilling_module_of_a_test:Odd")
+    with pytest.raises(EntryPointError, match=rf"cannot be used: {reason}"):
+        build_strategy("odd", {}, {"A": 1.0})
+
+
+def test_an_interrupt_stays_one(elsewhere: Path) -> None:
+    (elsewhere / "unwilling_module_of_a_test.py").write_text("raise KeyboardInterrupt")
+    install(elsewhere, "mine", odd="unwilling_module_of_a_test:Odd")
+    with pytest.raises(KeyboardInterrupt):
+        build_strategy("odd", {}, {"A": 1.0})
+
+
 def test_a_name_that_a_built_in_has_is_refused(elsewhere: Path) -> None:
     install(elsewhere, "mine", momentum="own_module_of_a_test:Good")
     with pytest.raises(EntryPointError, match=r"'momentum' .* a built-in strategy has that name"):

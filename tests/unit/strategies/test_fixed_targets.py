@@ -1,8 +1,19 @@
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 
 from etf_backtest.errors import InvalidParametersError
-from etf_backtest.strategies import EqualWeight, FixedWeights
+from etf_backtest.strategies import (
+    DualMomentum,
+    EqualRiskContribution,
+    EqualWeight,
+    FixedWeights,
+    InverseVolatility,
+    Momentum,
+    MovingAverage,
+)
 from tests.unit.strategies.samples import walk
 
 
@@ -34,7 +45,14 @@ def test_equal_weight_is_one_over_n() -> None:
     }
 
 
-@pytest.mark.parametrize("symbols", [[], "SPY", ["A", "A"], ["A", 1]])
-def test_equal_weight_needs_different_symbols(symbols: list[str]) -> None:
-    with pytest.raises(InvalidParametersError, match="EqualWeight: symbols: expected different"):
-        EqualWeight(symbols)
+@pytest.mark.parametrize(
+    "symbols", [[], "SPY", ["A", "A"], ["A", 1], None, 5, [[1]], [" "], ["A", "A "]]
+)
+@pytest.mark.parametrize(
+    "kind",
+    [EqualWeight, Momentum, DualMomentum, MovingAverage, InverseVolatility, EqualRiskContribution],
+)
+def test_symbols_are_different_names(kind: Any, symbols: Any) -> None:
+    message = rf"{kind.__name__}: symbols: expected different symbols, received {symbols!r}"
+    with pytest.raises(InvalidParametersError, match=re.escape(message)):
+        kind(symbols)

@@ -1,15 +1,17 @@
 """Every registered strategy is proven not to look ahead, and cheats are found out."""
 
 import datetime as dt
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etf_backtest.errors import InvalidParametersError, LookAheadError
+from etf_backtest.errors import AllocationError, InvalidParametersError, LookAheadError
 from etf_backtest.market import PricePanel
 from etf_backtest.market.quotes import Quotes
+from etf_backtest.simulation import simulate
 from etf_backtest.strategies import STRATEGIES, Momentum, Strategy, prove_no_lookahead
 from etf_backtest.typing import FloatArray, IndexArray
 from tests.unit.strategies.samples import SAMPLES, SYMBOLS, panel_of, walk
@@ -148,22 +150,39 @@ def test_a_shortcut_that_looks_ahead_is_found_out() -> None:
 
 
 class Burglar(Strategy):
-    """Gets at the prices behind the ones that it was handed."""
+    """Looks for prices behind the ones that it was handed, as far back as NumPy leads."""
 
     name = "burglar"
     history_sessions = 5
+    rebalance = "daily"
 
     def __init__(self) -> None:
         self.symbols = SYMBOLS
 
     def target_weights(self, history: PricePanel) -> FloatArray:
-        behind = history.prices if history.prices.base is None else history.prices.base
+        behind = history.prices
+        while isinstance(behind.base, np.ndarray):
+            behind = behind.base
         return only(int((behind[-1] / behind[0]).argmax()), SYMBOLS)
 
 
-def test_reading_behind_the_history_is_found_out() -> None:
-    with pytest.raises(LookAheadError, match="with all prices, but"):
-        prove_no_lookahead(Burglar(), walk(3))
+class Honest(Burglar):
+    """Decides in the same way on what it was handed."""
+
+    name = "honest"
+
+    def target_weights(self, history: PricePanel) -> FloatArray:
+        return only(int((history.prices[-1] / history.prices[0]).argmax()), SYMBOLS)
+
+
+def test_there_is_nothing_behind_the_history() -> None:
+    panel = walk(3)
+    burgled, honest = simulate(panel, Burglar()), simulate(panel, Honest())
+    np.testing.assert_array_equal(burgled.book.equity, honest.book.equity)
+    prove_no_lookahead(Burglar(), panel)
+    # behind would be one winner at all times, that of the whole panel
+    held = honest.weights.iloc[10:].idxmax(axis=1)
+    assert {str(symbol) for symbol in held} == set(SYMBOLS)
 
 
 class Closes(Strategy):
@@ -220,5 +239,47 @@ def test_what_cannot_be_proven() -> None:
         prove_no_lookahead(Momentum(SYMBOLS), walk(0))
     with pytest.raises(InvalidParametersError, match="cuts: expected 1 or more, received 0"):
         prove_no_lookahead(Momentum(SYMBOLS, look_back=2), walk(0), cuts=0)
-    with pytest.raises(InvalidParametersError, match="expected a Strategy, received 'momentum'"):
+    with pytest.raises(InvalidParametersError, match="expected a Strategy, received str: "):
         prove_no_lookahead(lambda _: "momentum", walk(0))  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"cuts": "x"}, "cuts: expected 1 or more, received 'x'"),
+        ({"cuts": 1.5}, "cuts: expected 1 or more, received 1.5"),
+        ({"cuts": True}, "cuts: expected 1 or more, received True"),
+        ({"seed": -1}, "seed: expected a whole number of 0 or more, received -1"),
+        ({"seed": "x"}, "seed: expected a whole number of 0 or more, received 'x'"),
+        ({"rebalance": "x"}, "rebalance: expected one of never, daily, .*, received 'x'"),
+        ({"rebalance": []}, r"rebalance: expected one of never, daily, .*, received \[\]"),
+        ({"strategy": None}, "strategy: expected a Strategy, or a function .*, received None"),
+        ({"panel": None}, "panel: expected a PricePanel, received NoneType"),
+    ],
+)
+def test_arguments_of_the_wrong_kind(arguments: dict[str, Any], message: str) -> None:
+    whole: dict[str, Any] = {"strategy": Momentum(SYMBOLS, look_back=2), "panel": walk(0)}
+    whole |= arguments
+    strategy, panel = whole.pop("strategy"), whole.pop("panel")
+    with pytest.raises(InvalidParametersError, match=rf"^prove_no_lookahead: {message}"):
+        prove_no_lookahead(strategy, panel, **whole)
+
+
+@pytest.mark.parametrize("weight", [np.nan, -0.1, np.inf])
+def test_weights_that_no_portfolio_has_are_no_proof(weight: float) -> None:
+    class Constant(Honest):
+        name = "constant"
+
+        def target_weights(self, history: PricePanel) -> FloatArray:
+            return np.array([0.5, weight, 0.0, 0.0])
+
+    with pytest.raises(
+        AllocationError, match=rf"the weight of A that constant decided on 2021-01-.* is {weight}"
+    ):
+        prove_no_lookahead(Constant(), walk(0))
+
+
+def test_absurd_prices_change_no_decision_either() -> None:
+    prices = 10.0 ** np.random.default_rng(0).uniform(-300, 300, (90, 4))
+    for sample in QUICK:
+        prove_no_lookahead(sample(), panel_of(prices), cuts=4)

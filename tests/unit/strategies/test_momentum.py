@@ -6,7 +6,7 @@ import pytest
 
 from etf_backtest.errors import InvalidParametersError
 from etf_backtest.market import PricePanel
-from etf_backtest.strategies import Momentum, Rebalance
+from etf_backtest.strategies import DualMomentum, Momentum, Rebalance
 
 
 def history(**prices: list[float]) -> PricePanel:
@@ -78,6 +78,25 @@ def test_what_it_is_by_default() -> None:
 def test_bounds(parameters: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidParametersError, match=message):
         Momentum(["A", "B"], **parameters)
+
+
+def test_parameters_are_what_the_model_makes_of_them() -> None:
+    read: Any = {"look_back": "5", "skip": 2.0, "top_n": "2"}  # as JSON or TOML may have them
+    strategy = Momentum(["A", "B"], **read)
+    assert strategy.to_dict() == Momentum(["A", "B"], look_back=5, skip=2, top_n=2).to_dict()
+    assert (strategy.history_sessions, type(strategy.history_sessions)) == (8, int)
+
+
+def test_growth_beyond_the_range_of_numbers_is_the_highest() -> None:
+    panel = history(A=[1e-300, 1e300], B=[1.0, 2.0], C=[1e-200, 1e200])
+    ranked = Momentum(["C", "B", "A"], look_back=1, skip=0, top_n=1)
+    for weights in (
+        ranked.target_weights(panel.select(["C", "B", "A"])),
+        ranked.targets(panel.select(["C", "B", "A"]), np.array([2]))[0],
+    ):
+        assert weights.tolist() == [0.0, 0.0, 1.0]  # A and C are both infinite: by symbol
+    dual = DualMomentum(["B", "A"], look_back=1)
+    assert dual.target_weights(panel.select(["B", "A"])).tolist() == [0.0, 1.0]
 
 
 def test_rebalance_is_one_of_the_known() -> None:

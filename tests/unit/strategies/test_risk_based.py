@@ -180,3 +180,15 @@ def test_bounds() -> None:
         VolatilityTarget({"A": 1.0}, target=0)
     with pytest.raises(InvalidParametersError, match="max_exposure: input should be a finite"):
         VolatilityTarget({"A": 1.0}, max_exposure=math.inf)
+
+
+def test_what_has_no_finite_volatility_is_left_out() -> None:
+    # A's returns are infinite, B's squares are; C and D are UP_DOWN
+    calm = prices_of(UP_DOWN)
+    absurd = np.array([[1e-300, 1.0], [1e300, 1e200], [1e-300, 1.0], [1e300, 1e200], [1.0, 1.0]])
+    history = panel_of(np.hstack((absurd, calm)), ("A", "B", "C", "D"))
+    for kind in (InverseVolatility, EqualRiskContribution):
+        weights = kind(["A", "B", "C", "D"], look_back=4).target_weights(history)
+        np.testing.assert_allclose(weights, [0.0, 0.0, 0.75, 0.25], rtol=1e-12)
+    mix = VolatilityTarget({"A": 0.5, "D": 0.5}, look_back=4)
+    assert mix.target_weights(history.select(["A", "D"])).tolist() == [0.0, 0.0]

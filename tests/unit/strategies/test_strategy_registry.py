@@ -4,6 +4,7 @@ import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,6 +138,9 @@ def test_another_number_of_weights_is_an_error_that_says_when() -> None:
     "data",
     [
         {},
+        None,
+        [1],
+        "momentum",
         {"name": "momentum"},
         {"name": 1, "symbols": ["A"]},
         {"name": "momentum", "symbols": "A"},
@@ -144,7 +148,7 @@ def test_another_number_of_weights_is_an_error_that_says_when() -> None:
         {"name": "buy_and_hold", "symbols": ["A"], "allocations": 1.0},
     ],
 )
-def test_what_is_no_strategy(data: dict[str, object]) -> None:
+def test_what_is_no_strategy(data: Any) -> None:
     with pytest.raises(
         InvalidParametersError, match=r"strategy_from_dict: .*expected (a name|objects)"
     ):
