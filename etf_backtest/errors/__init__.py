@@ -20,6 +20,7 @@ from etf_backtest.errors.postgres import (
 )
 from etf_backtest.errors.prices import (
     ContradictoryPricesError,
+    MissingPolicyError,
     MissingPricesError,
     NoClosesError,
     NoPricesError,
@@ -88,6 +89,7 @@ __all__ = [
     "LeverageError",
     "LookAheadError",
     "MigrationNameError",
+    "MissingPolicyError",
     "MissingPricesError",
     "NameTakenError",
     "NoClosesError",

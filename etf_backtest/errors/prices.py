@@ -158,6 +158,12 @@ class RateError(EtfBacktestError, ValueError):
     """A rate, or a series of them, that cannot be used."""
 
 
+class MissingPolicyError(EtfBacktestError, ValueError):
+    """A policy for missing prices that cannot be used."""
+
+    exit_code = 2
+
+
 class NoClosesError(EtfBacktestError):
     """Dividends shall be kept as cash, but of a symbol only total-return prices are known."""
 

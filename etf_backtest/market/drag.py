@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from etf_backtest.errors import PriceDataError, UnknownSymbolError
+from etf_backtest.errors.wording import quoted
 from etf_backtest.market.sessions import as_date
 from etf_backtest.typing import DateArray, FloatArray
 
@@ -40,14 +41,19 @@ def drag_levels(
     PriceDataError
         A ratio is out of range, or uses up all of a price over a gap between two sessions.
     """
+    if not isinstance(ratios, Mapping):
+        raise PriceDataError(
+            f"expected expense ratios by symbol, received {quoted(ratios)}",
+            remedy='give a mapping, {"VTI": 0.0003} for one',
+        )
     annual = np.zeros(len(symbols))
     for symbol, ratio in ratios.items():
         if symbol not in symbols:
             raise UnknownSymbolError(symbol, known=symbols)
         if not _is_ratio(ratio):
             raise PriceDataError(
-                f"{symbol} has the expense ratio {ratio!r}, expected a fraction a year from 0 to "
-                f"{HIGHEST_RATIO}",
+                f"{symbol} has the expense ratio {quoted(ratio)}, expected a fraction a year from "
+                f"0 to {HIGHEST_RATIO}",
                 symbol=symbol,
                 remedy="write 0.75 % as 0.0075",
             )

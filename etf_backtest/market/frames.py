@@ -39,6 +39,11 @@ def frame_values(frame: pd.DataFrame, field: str) -> FloatArray:
             f"expected a DataFrame of {field}s, received {type(frame).__name__}",
             remedy="give dates down and one column a symbol",
         )
+    if frame.columns.nlevels > 1:
+        raise PriceDataError(
+            f"the columns have {frame.columns.nlevels} levels, expected symbols",
+            remedy=f"choose the level of the {field}s: frame['{field}'], or droplevel()",
+        )
     if all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in frame.dtypes):
         return frame.to_numpy(dtype=np.float64)
     values = np.empty(frame.shape)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from etf_backtest.errors import MissingPricesError, WindowError
+from etf_backtest.errors import MissingPolicyError, MissingPricesError, WindowError
+from etf_backtest.errors.wording import listed, quoted
 from etf_backtest.market.sessions import as_date
 from etf_backtest.typing import BoolArray, FloatArray
 
@@ -17,13 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ForwardFill:
-    """Carry the last price forward over gaps of at most `max_gap` sessions."""
+    """Carry the last price forward over gaps of at most `max_gap` sessions.
+
+    Raises
+    ------
+    MissingPolicyError
+        `max_gap` is no whole number of 1 or more.
+    """
 
     max_gap: int
 
     def __post_init__(self) -> None:
-        if self.max_gap < 1:
-            raise ValueError(f"max_gap must be 1 or more, received {self.max_gap}")
+        gap = self.max_gap
+        whole = isinstance(gap, int | np.integer) and not isinstance(gap, bool)
+        if not whole or gap < 1:
+            raise MissingPolicyError(
+                f"max_gap must be 1 or more, received {quoted(gap)}",
+                remedy="give the number of sessions over which a price may be carried forward",
+            )
+        object.__setattr__(self, "max_gap", int(gap))
 
 
 MissingPolicy: TypeAlias = Literal["error", "common"] | ForwardFill
@@ -118,7 +131,7 @@ def _common_rows(panel: PricePanel) -> PricePanel:
     stop = len(known) - int(known[::-1].argmax(axis=0).max())
     if stop - first < 2:
         raise WindowError(
-            f"{', '.join(panel.symbols)} share fewer than 2 sessions",
+            f"{listed(panel.symbols)} share fewer than 2 sessions",
             remedy="leave out the symbol whose prices start late or end early",
         )
     return panel.rows(first, stop)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from etf_backtest.errors import PriceDataError, UnknownSymbolError, WindowError
-from etf_backtest.errors.wording import listed
+from etf_backtest.errors.wording import listed, quoted
 from etf_backtest.market.basis import PriceBasis
 from etf_backtest.market.drag import drag_levels
 from etf_backtest.market.fingerprint import symbol_fingerprints
 from etf_backtest.market.frames import frame_values, series_from_bars
 from etf_backtest.market.frozen import FrozenArrays
+from etf_backtest.market.numbers import float_array
+from etf_backtest.market.panel_values import as_basis, check_prices, several
 from etf_backtest.market.quotes import Quotes, check_quotes, quotes_of
 from etf_backtest.market.series import PriceSeries
 from etf_backtest.market.sessions import as_date, as_session, as_sessions, check_ascending
@@ -58,8 +60,9 @@ class PricePanel(FrozenArrays):
 
     def __post_init__(self) -> None:
         dates = as_sessions(self.dates).copy()
-        prices = np.array(self.prices, dtype=np.float64, order="C")
-        symbols, basis = tuple(self.symbols), tuple(_basis(kind) for kind in self.basis)
+        prices = float_array(self.prices, what="prices")
+        symbols = several("symbols", self.symbols)
+        basis = tuple(as_basis(kind) for kind in several("bases", self.basis))
         if not dates.size or not symbols:
             raise PriceDataError(
                 f"a panel of {dates.size} sessions and {len(symbols)} symbols is empty",
@@ -68,12 +71,18 @@ class PricePanel(FrozenArrays):
         if prices.shape != (dates.size, len(symbols)) or len(basis) != len(symbols):
             raise PriceDataError(
                 f"expected prices of the shape {(dates.size, len(symbols))} and a basis for each "
-                f"symbol, received {prices.shape} and {len(basis)}"
+                f"symbol, received {prices.shape} and {len(basis)}",
+                remedy="give one row a session and one column a symbol",
             )
         symbols = check_symbols(symbols)
         check_ascending(dates)
-        _check_prices(dates, symbols, prices)
+        check_prices(dates, symbols, prices)
         quotes = self.quotes
+        if quotes is not None and not isinstance(quotes, Quotes):
+            raise PriceDataError(
+                f"expected Quotes, received {quoted(quotes)}",
+                remedy="give Quotes(closes, dividends, splits), or use PricePanel.from_bars",
+            )
         if quotes is not None:
             check_quotes(quotes, dates, symbols, prices)
         known = quotes is not None and quotes.known.any()
@@ -101,7 +110,11 @@ class PricePanel(FrozenArrays):
         kinds = basis if isinstance(basis, Mapping) else dict.fromkeys(symbols, basis)
         for symbol in symbols:
             if symbol not in kinds:
-                raise PriceDataError(f"the basis of {symbol} is not given", symbol=symbol)
+                raise PriceDataError(
+                    f"the basis of {symbol} is not given",
+                    symbol=symbol,
+                    remedy=f"one of {', '.join(PriceBasis)}",
+                )
         dates = as_sessions(frame.index)
         return cls(dates, symbols, prices, tuple(kinds[symbol] for symbol in symbols))
 
@@ -138,9 +151,15 @@ class PricePanel(FrozenArrays):
     @classmethod
     def from_series(cls, series: Iterable[PriceSeries]) -> Self:
         """Put series side by side, on every session that any of them has."""
-        columns = tuple(series)
+        columns = several("series", series)
         if not columns:
             raise PriceDataError("a panel of 0 symbols is empty", remedy="give at least one series")
+        for column in columns:
+            if not isinstance(column, PriceSeries):
+                raise PriceDataError(
+                    f"expected a PriceSeries, received {quoted(column)}",
+                    remedy="use PriceSeries.from_closes, or PricePanel.from_frame",
+                )
         dates = np.unique(np.concatenate([column.dates for column in columns]))
         rows = [np.searchsorted(dates, column.dates) for column in columns]
         prices = np.full((dates.size, len(columns)), np.nan)
@@ -151,6 +170,8 @@ class PricePanel(FrozenArrays):
         return cls(dates, symbols, prices, basis, quotes_of(columns, rows, dates.size))
 
     def __repr__(self) -> str:
+        if not self.dates.size:
+            return f"PricePanel(0 sessions, {listed(self.symbols)})"
         return (
             f"PricePanel({as_date(self.dates[0])} to {as_date(self.dates[-1])}, "
             f"{self.dates.size} sessions, {listed(self.symbols)})"
@@ -170,16 +191,19 @@ class PricePanel(FrozenArrays):
         ------
         UnknownSymbolError
             A symbol is not in the panel.
+        PriceDataError
+            There are none, or one stands twice.
         """
-        if isinstance(symbols, str):
+        asked = several("symbols", symbols)
+        if not asked:
             raise PriceDataError(
-                f"expected several symbols, received the text {symbols!r}",
-                remedy=f"give a list: [{symbols!r}]",
+                "expected one or more symbols, received none",
+                remedy=f"the panel has {listed(self.symbols)}",
             )
-        for symbol in symbols:
+        for symbol in asked:
             if symbol not in self.symbols:
                 raise UnknownSymbolError(symbol, known=self.symbols)
-        chosen = check_symbols(tuple(symbols))
+        chosen = check_symbols(asked)
         if chosen == self.symbols:
             return self
         columns = [self.symbols.index(symbol) for symbol in chosen]
@@ -348,28 +372,3 @@ class PricePanel(FrozenArrays):
         object.__setattr__(self, "prices", prices)
         object.__setattr__(self, "basis", basis)
         object.__setattr__(self, "quotes", quotes)
-
-
-def _basis(kind: str) -> PriceBasis:
-    try:
-        return PriceBasis(kind)
-    except ValueError:
-        raise PriceDataError(
-            f"{kind!r} is not what prices can be made of", remedy=f"one of {', '.join(PriceBasis)}"
-        ) from None
-
-
-def _check_prices(dates: DateArray, symbols: tuple[str, ...], prices: FloatArray) -> None:
-    if ((prices > 0) & (prices < np.inf)).all():
-        return
-    bad = np.argwhere(~(np.isnan(prices) | (np.isfinite(prices) & (prices > 0))))
-    if bad.size:
-        row, column = bad[0]
-        date, value = as_date(dates[row]), float(prices[row, column])
-        raise PriceDataError(
-            f"{symbols[column]} has the price {value} on {date}, expected a positive number",
-            symbol=symbols[column],
-            date=date,
-            value=value,
-            remedy="mend it, or leave it empty (NaN) and choose a policy for missing prices",
-        )

@@ -10,6 +10,7 @@ import numpy as np
 
 from etf_backtest.errors import PriceDataError
 from etf_backtest.market.frozen import FrozenArrays
+from etf_backtest.market.numbers import float_array
 from etf_backtest.market.sessions import as_date
 from etf_backtest.typing import BoolArray, DateArray, FloatArray, IndexArray
 
@@ -48,8 +49,12 @@ class Quotes(FrozenArrays):
 
     def __post_init__(self) -> None:
         arrays = [
-            np.array(values, dtype=np.float64, order="C")
-            for values in (self.closes, self.dividends, self.splits)
+            float_array(values, what=what)
+            for what, values in (
+                ("closes", self.closes),
+                ("dividends", self.dividends),
+                ("splits", self.splits),
+            )
         ]
         if arrays[0].ndim != 2 or len({array.shape for array in arrays}) > 1:
             shapes = ", ".join(str(array.shape) for array in arrays)

@@ -6,12 +6,13 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeAlias, TypeGuard, cast
 
 import numpy as np
 from pydantic import BeforeValidator, PlainSerializer
 
-from etf_backtest.errors import RateError
+from etf_backtest.errors import RateError, WindowError
+from etf_backtest.errors.wording import quoted
 from etf_backtest.market.sessions import as_date, as_session
 from etf_backtest.typing import DateArray, FloatArray
 
@@ -43,11 +44,15 @@ class DatedRates:
     rates: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        if len(self.dates) != len(self.rates) or not self.dates:
+        dates, rates = _row("dates", self.dates), _row("rates", self.rates)
+        if len(dates) != len(rates) or not dates:
             raise RateError(
-                f"{len(self.dates)} dates and {len(self.rates)} rates are no series of rates",
+                f"{len(dates)} dates and {len(rates)} rates are no series of rates",
                 remedy="give one rate for each date",
             )
+        days = tuple(_date(date) for date in dates)
+        object.__setattr__(self, "dates", days)
+        object.__setattr__(self, "rates", tuple(map(_number, days, rates)))
         for before, date in zip(self.dates, self.dates[1:], strict=False):
             if before >= date:
                 raise RateError(
@@ -70,12 +75,15 @@ class DatedRates:
         Raises
         ------
         RateError
-            A rate is no number, or one of the rules of DatedRates is broken.
-        WindowError
-            A key is not a date.
+            A key is not a date, a rate is no number, or one of the rules of DatedRates is broken.
         """
+        if not hasattr(series, "items"):
+            raise RateError(
+                f"expected annual rates by date, received {quoted(series)}",
+                remedy='give a mapping, {"2024-01-31": 0.02} for one, or a pandas Series',
+            )
         rates: Iterable[tuple[Any, object]] = series.items()
-        pairs = sorted((as_date(as_session(date)), _number(date, rate)) for date, rate in rates)
+        pairs = sorted((_date(date), _number(date, rate)) for date, rate in rates)
         return cls(tuple(date for date, _ in pairs), tuple(rate for _, rate in pairs))
 
     def to_dict(self) -> dict[str, float]:
@@ -84,10 +92,30 @@ class DatedRates:
 
 
 def _number(date: object, rate: object) -> float:
-    if isinstance(rate, int | float | np.number) and not isinstance(rate, bool):
+    if _is_number(rate):
         return float(rate)
     raise RateError(
-        f"the rate on {date} is {rate!r}, expected a number", remedy="0.02 is 2 % a year"
+        f"the rate on {date} is {quoted(rate)}, expected a number", remedy="0.02 is 2 % a year"
+    )
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def _date(value: Any) -> dt.date:
+    try:
+        return as_date(as_session(value))
+    except WindowError as error:
+        raise RateError(error.message, remedy=error.remedy) from None
+
+
+def _row(what: str, values: object) -> tuple[Any, ...]:
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        return tuple(values)
+    raise RateError(
+        f"expected the {what} in a row, received {quoted(values)}",
+        remedy="give one rate for each date",
     )
 
 
@@ -139,7 +167,7 @@ def as_rate(value: object) -> object:
     """
     if isinstance(value, DatedRates):
         return value
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if _is_number(value):
         if not (math.isfinite(value) and LOWEST < value <= HIGHEST):
             raise ValueError("expected a fraction a year above -1 and at most 1 (0.02 is 2 %)")
         return float(value)

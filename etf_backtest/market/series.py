@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from etf_backtest.errors import PriceDataError
 from etf_backtest.market.basis import PriceBasis
 from etf_backtest.market.frozen import FrozenArrays
+from etf_backtest.market.numbers import float_array
 from etf_backtest.market.sessions import as_date, as_sessions, check_ascending
 from etf_backtest.market.symbols import check_symbols
 from etf_backtest.typing import BoolArray, DateArray, FloatArray
@@ -82,7 +83,7 @@ class PriceSeries(FrozenArrays):
         A simulation that uses them says so in its warnings: the vendor's arithmetic and rounding
         cannot be checked.
         """
-        prices = np.asarray(adjusted_closes, dtype=np.float64)
+        prices = float_array(adjusted_closes, what="adjusted closes", symbol=symbol)
         return cls(symbol, dates, prices, PriceBasis.ADJUSTED_CLOSE)
 
     @classmethod
@@ -125,11 +126,13 @@ class PriceSeries(FrozenArrays):
         closes, and ``(close + dividend) / previous close`` for split-adjusted ones: a share held
         overnight becomes `split` shares, each worth the close and the dividend.
         """
+        check_symbols((symbol,))
         dates = as_sessions(dates)
         close, dividend, split = _known_quotes(symbol, dates, closes, dividends, splits)
         shares = np.ones_like(split) if split_adjusted else split
-        factors = (close[1:] + dividend[1:]) * shares[1:] / close[:-1]
-        prices = np.cumprod(np.concatenate((close[:1], factors)), dtype=np.float64)
+        with np.errstate(all="ignore"):  # what overflows is refused with its date
+            factors = (close[1:] + dividend[1:]) * shares[1:] / close[:-1]
+            prices = np.cumprod(np.concatenate((close[:1], factors)), dtype=np.float64)
         basis = PriceBasis.SPLIT_ADJUSTED_CLOSE if split_adjusted else PriceBasis.CLOSE
         return cls(symbol, dates, prices, basis, close, dividend, shares)
 
@@ -167,7 +170,7 @@ def _known_quotes(
 
 def _values(symbol: str, field: str, dates: DateArray, values: ArrayLike) -> FloatArray:
     """A float64 copy, one value a session."""
-    array = np.array(values, dtype=np.float64)
+    array = float_array(values, what=field, symbol=symbol)
     if array.shape != dates.shape:
         raise PriceDataError(
             f"{symbol} has {dates.size} dates, but its {field} has the shape {array.shape}",

@@ -11,6 +11,11 @@ from etf_backtest.typing import DateArray, DateLike
 
 def window_rows(dates: DateArray, start: DateLike | None, end: DateLike | None) -> tuple[int, int]:
     """First row and stop of the window from `start` to `end`; see `PricePanel.window`."""
+    if not dates.size:
+        raise WindowError(
+            "there is no session on which any of the symbols has a price",
+            remedy="import prices, or choose other symbols",
+        )
     begin = dates[0] if start is None else as_session(start)
     finish = dates[-1] if end is None else as_session(end)
     days = {"start": as_date(begin), "end": as_date(finish)}
@@ -53,10 +58,9 @@ def session_row(dates: DateArray, date: DateLike) -> int:
     WindowError
         There is none.
     """
-    row = int(np.searchsorted(dates, as_session(date)))
+    session = as_session(date)
+    row = int(np.searchsorted(dates, session))
     if row == dates.size:
-        raise WindowError(
-            f"there is no session on or after {date}",
-            remedy=f"the last one is {as_date(dates[-1])}",
-        )
+        last = f"the last one is {as_date(dates[-1])}" if dates.size else "there is none at all"
+        raise WindowError(f"there is no session on or after {session}", remedy=last)
     return row

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from etf_backtest.errors import EtfBacktestError, RateError, WindowError
+from etf_backtest.errors import EtfBacktestError, RateError
 from etf_backtest.market.rates import DatedRates, as_rate, rates_in_force, year_fractions
 
 DATES = np.array(["2023-12-29", "2024-01-02", "2024-01-03", "2024-02-01"], "datetime64[D]")
@@ -43,7 +43,7 @@ def test_days_count_over_weekends_and_holidays() -> None:
         ({"2024-01-02": float("nan")}, RateError, "the rate on 2024-01-02 is nan"),
         ({"2024-01-02": "2%"}, RateError, "the rate on 2024-01-02 is '2%', expected a number"),
         ({"2024-01-02": None}, RateError, "is None, expected a number"),
-        ({"soon": 0.01}, WindowError, "'soon' is not a date"),
+        ({"soon": 0.01}, RateError, "'soon' is not a date"),
         (
             {"2024-01-02": 0.01, dt.date(2024, 1, 2): 0.02},
             RateError,
