@@ -33,6 +33,7 @@ PRICES: Any = [[1.0, 2.0], [3.0, 4.0]]
 LEVELS = pd.MultiIndex.from_tuples([("price", "A"), ("price", "B")])
 ANY: Any = None
 """Wrong on purpose, whatever the type."""
+COMPLEX: Any = np.complex128(1)
 
 
 def panel(**others: Any) -> PricePanel:
@@ -165,7 +166,7 @@ WRONG_RATES: dict[str, tuple[Callable[[], object], str]] = {
     "clock time": (lambda: DatedRates.of({FIVE_O_CLOCK: 0.1}), "is a moment"),
     "series by numbers": (lambda: DatedRates.of(pd.Series([0.1], index=[5])), "5 is not a date"),
     "no series": (lambda: DatedRates.of(ANY), "expected annual rates by date, received None"),
-    "complex": (lambda: DatedRates.of({DAY: ANY or 1j}), "expected a number"),
+    "complex": (lambda: DatedRates.of({DAY: COMPLEX}), "expected a number"),
     "text for a rate": (lambda: DatedRates((DAY,), ("x",)), "is 'x', expected a number"),  # type: ignore[arg-type]
     "no rate": (lambda: DatedRates((DAY,), (ANY,)), "is None, expected a number"),
     "truth for a rate": (lambda: DatedRates((DAY,), (True,)), "is True, expected a number"),
@@ -184,9 +185,9 @@ def test_what_is_no_series_of_rates(wrong: str) -> None:
 
 
 def test_rates_in_lists_and_dates_as_text_are_taken() -> None:
-    rates = DatedRates(
-        ["2024-01-02", dt.datetime.combine(dt.date(2024, 1, 3), dt.time())], [np.float64(0.5), 0]
-    )  # type: ignore[arg-type]
+    dates: Any = ["2024-01-02", dt.datetime.combine(dt.date(2024, 1, 3), dt.time())]
+    annual: Any = [np.float64(0.5), 0]
+    rates = DatedRates(dates, annual)
     assert rates == DatedRates((DAY, dt.date(2024, 1, 3)), (0.5, 0.0))
     assert hash(rates) == hash(pickle.loads(pickle.dumps(rates)))
     assert rates.to_dict() == {"2024-01-02": 0.5, "2024-01-03": 0.0}
