@@ -33,7 +33,11 @@ def metrics_of(m: PerformanceMetrics) -> tuple[Metric, ...]:
         Metric(RETURN, "total_return", "total return", m.totalReturn, True),
         Metric(RETURN, "annualized_return", "annualized return (CAGR)", m.annualizedReturn, True),
         Metric(
-            RETURN, "money_weighted_return", "money-weighted return", m.moneyWeightedReturn, True
+            RETURN,
+            "money_weighted_return",
+            "money-weighted return a year",
+            m.moneyWeightedReturn,
+            True,
         ),
         Metric(RETURN, "win_rate", "win rate, months", m.winRate, True),
         Metric(RISK, "volatility", "volatility", m.volatility, True),

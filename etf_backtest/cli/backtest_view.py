@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from etf_backtest.cli import console
-from etf_backtest.cli.backtest_data import AGAINST, as_data, metrics_of, names
+from etf_backtest.cli.backtest_data import as_data, metrics_of, names
 from etf_backtest.cli.chart import braille_chart, plain
+from etf_backtest.cli.metrics_table import MetricsTable
 from etf_backtest.cli.rules_view import money_moved, rules_in_words
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def show_list(rows: Sequence[Backtest]) -> None:
                 row.name,
                 row.startDate.date().isoformat(),
                 row.endDate.date().isoformat(),
-                str(row.status),
+                _status(row),
                 _metric(row, "annualized_return"),
                 _metric(row, "sharpe_ratio"),
             )
@@ -46,6 +47,11 @@ def show_list(rows: Sequence[Backtest]) -> None:
         ],
         fold="name",
     )
+
+
+def _status(row: Backtest) -> str:
+    ruin = cast("Data", row.results or {}).get("ruin")
+    return f"ruined {ruin['date']}" if isinstance(ruin, Mapping) else str(row.status)
 
 
 def _metric(row: Backtest, column: str) -> str:
@@ -83,10 +89,11 @@ def _show_completed(row: Backtest, metrics: PerformanceMetrics) -> None:
     )
     if kind := _kind(strategy, results):
         console.show_text(f"{strategy} is a strategy of the type {kind}")
+    table = MetricsTable.of(metrics, results)
     console.show_table(
         f"benchmark {row.benchmarkSymbol}" if row.benchmarkSymbol else None,
-        [("", "left"), ("metric", "left"), ("value", "right")],
-        list(_metric_rows(metrics, benchmark=row.benchmarkSymbol is not None)),
+        table.columns,
+        list(table.rows()),
     )
     console.show_text("")
     console.show_facts("rules", [*rules_in_words(cast("Data", row.options), results)])
@@ -98,23 +105,14 @@ def _show_completed(row: Backtest, metrics: PerformanceMetrics) -> None:
         console.show_text("")
     _show_curve(equity, metrics)
     console.show_text("")
-    for warning in cast("Sequence[str]", results.get("warnings", ())):
-        console.warn(str(warning))
+    for warning in table.warnings:
+        console.warn(warning)
 
 
 def _kind(name: str, results: Data) -> str:
     """The type of a strategy, where its name does not say it."""
     kind = str(cast("Data", results.get("strategy") or {}).get("name", "")).replace("_", "-")
     return "" if kind == name.replace("_", "-") else kind
-
-
-def _metric_rows(metrics: PerformanceMetrics, *, benchmark: bool) -> Iterator[tuple[str, str, str]]:
-    """Yield group, label and value; a group is named once."""
-    said = ""
-    for metric in metrics_of(metrics):
-        if benchmark or metric.group != AGAINST:
-            yield "" if metric.group == said else metric.group, metric.label, str(metric)
-            said = metric.group
 
 
 def _origin(results: Data) -> Iterator[tuple[str, str]]:

@@ -17,8 +17,8 @@ def rules_in_words(options: Data, results: Data) -> Iterator[tuple[str, str]]:
         Of the row; of any release.
     """
     yield "rebalanced", _rebalancing(results.get("rebalance"))
-    lag = results.get("lag", 0)
-    yield "filled", f"{lag} session{'' if lag == 1 else 's'} after the decision"
+    lag = cast("int", results.get("lag", 0))
+    yield "filled", f"{_sessions(lag)} after the decision" if lag else "at the same close"
     yield "costs", costs_in_words(_table(options.get("costs")))
     for flow in cast("Sequence[Data]", options.get("cash_flows") or ()):
         yield "cash flow", flow_in_words(flow)
@@ -41,7 +41,7 @@ def rules_in_words(options: Data, results: Data) -> Iterator[tuple[str, str]]:
         yield "fee", f"{_percent(ratio)} a year out of {symbol}"
     missing = options.get("missing")
     if isinstance(missing, Mapping):
-        yield "missing prices", f"carried forward over at most {missing['max_gap']} sessions"
+        yield "missing prices", f"carried forward over at most {_sessions(missing['max_gap'])}"
     elif missing == "common":
         yield "missing prices", "only the sessions that all symbols share"
 
@@ -51,7 +51,7 @@ def _rebalancing(value: object) -> str:
         return str(value)  # as the first release stored it
     parts = [str(value["period"])] if value["period"] != "never" else []
     if value.get("offset"):
-        parts[-1] += f", {value['offset']} sessions later"
+        parts[-1] += f", {_sessions(value['offset'])} later"
     if bands := _table(value.get("bands")):
         limits = [f"{_percent(bands[key])} {key}" for key in bands if bands[key] is not None]
         parts.append(f"when a weight is off by {' or '.join(limits)}")
@@ -91,7 +91,7 @@ def flow_in_words(flow: Data) -> str:
     )
     parts = [f"{size} {flow['every']}" if flow.get("every") else f"{size} on {flow['on']}"]
     if flow.get("offset"):
-        parts.append(f"{flow['offset']} sessions later")
+        parts.append(f"{_sessions(cast('int', flow['offset']))} later")
     if flow.get("inflation"):
         parts.append(f"growing by {_percent(flow['inflation'])} a year")
     parts += [
@@ -104,8 +104,12 @@ def rate_in_words(rate: object) -> str:
     """A rate a year, or that there are many."""
     if isinstance(rate, Mapping):
         first = min(rate, default="")
-        return f"a series of {len(rate)} rates from {first} on"
+        return f"a series of {len(rate)} rate{'s'[: len(rate) != 1]} from {first} on"
     return "nothing" if rate is None else f"{_percent(rate)} a year"
+
+
+def _sessions(count: int) -> str:
+    return f"{count:,} session{'s'[: count != 1]}"
 
 
 def _percent(value: object) -> str:
@@ -117,7 +121,11 @@ def _table(value: object) -> Data:
 
 
 def money_moved(results: Data) -> Iterator[tuple[str, str]]:
-    """Yield how many trades there were, what they cost, and what came in and went out."""
+    """Yield how many trades there were, what they cost, what came in and went out, and the gain.
+
+    The gain is the final value less the initial one and the net flows: what prices, dividends and
+    interest brought after costs.
+    """
     trades = cast("Sequence[Mapping[str, float]]", results.get("trades") or ())
     yield "trades", f"{len(trades):,}"
     costs = cast("Mapping[str, float]", _table(results.get("costs")))
@@ -131,6 +139,9 @@ def money_moved(results: Data) -> Iterator[tuple[str, str]]:
         ("taken out", [-flow for flow in flows.values() if flow < 0]),
     ):
         if amounts:
-            yield word, f"{sum(amounts):,.2f} on {len(amounts):,} sessions"
+            yield word, f"{sum(amounts):,.2f} on {_sessions(len(amounts))}"
+    if flows:
+        equity = cast("Sequence[float]", results["equity"])
+        yield "gain", f"{equity[-1] - equity[0] - sum(flows.values()):,.2f}"
     if ruin := _table(results.get("ruin")):
         yield "the money ran out", f"on {ruin['date']}, by {ruin['by']}"

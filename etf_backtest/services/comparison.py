@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TypeAlias, cast
 
@@ -28,18 +28,38 @@ class Difference:
     where: str | None
     stored: JsonValue
     now: JsonValue
+    first: str | None = None
+    """Of a curve: the first date that differs; the largest difference is at `where`."""
+    count: int | None = None
+    """Of a curve: on how many dates it differs."""
 
     def __str__(self) -> str:
         where = "" if self.where is None else f" on {self.where}"
-        return f"{self.what}{where}: {_said(self.stored)} stored, {_said(self.now)} now"
+        more = ""
+        if self.count is not None and self.count > 1:
+            more = f" (the largest of {self.count:,} that differ, the first on {self.first})"
+        return f"{self.what}{where}: {_said(self.stored)} stored, {_said(self.now)} now{more}"
 
     def to_dict(self) -> JsonObject:
         """The difference, ready for JSON."""
-        return {"what": self.what, "where": self.where, "stored": self.stored, "now": self.now}
+        return {
+            "what": self.what,
+            "where": self.where,
+            "stored": self.stored,
+            "now": self.now,
+            "first": self.first,
+            "count": self.count,
+        }
 
 
 def _said(value: JsonValue) -> str:
-    return "nothing" if value is None else repr(value)
+    if value is None:
+        return "nothing"
+    match value:
+        case {"date": date, "symbol": symbol, "shares": float(shares), "price": price}:
+            side = "sale" if shares < 0 else "purchase"
+            return f"{side} on {date} of {abs(shares)!r} {symbol} at {price!r}"
+    return repr(value)
 
 
 def differences(stored: Data, now: Data, *, parts: Sequence[str] = PARTS) -> tuple[Difference, ...]:
@@ -106,7 +126,8 @@ def _dates(stored: Data, now: Data) -> list[str]:
 
 
 def _largest(what: str, rows: Iterator[tuple[str, JsonValue, JsonValue]]) -> Difference:
-    return max((Difference(what, date, a, b) for date, a, b in rows if a != b), key=_size)
+    found = [Difference(what, date, a, b) for date, a, b in rows if a != b]
+    return replace(max(found, key=_size), first=found[0].where, count=len(found))
 
 
 def _size(difference: Difference) -> float:

@@ -178,6 +178,11 @@ async def verify_backtest(db: Database, backtest_id: str, *, ledger: bool = Fals
     found = differences(stored, now, parts=PARTS if same_form else FIRST_PARTS)
     if same_form and not found:
         inputs += _metrics_edited(row, result)
+    if found and not (inputs or engine):
+        inputs.append(
+            "nothing that is stored has changed: the strategy's code or the engine has, unless "
+            "somebody edited the result"
+        )
     identical = same_form and not (found or inputs)
     return Verification(
         row.id,
@@ -246,12 +251,15 @@ def _inputs_changed(row: Backtest, stored: Data, result: SimulationResult) -> It
         RISK_FREE: rate_as_data(result.risk_free),
     }
     before = {**rules, RISK_FREE: stored.get(RISK_FREE, 0.0)}
+    edited = False
     for name, value in before.items():
         if name in now and now[name] != value and stored["schema"] == RESULT_SCHEMA:
+            edited = True
             yield f"rules: {name} was {value!r} when it ran, and is {now[name]!r} in the options"
     if float(row.initialCapital) != result.rules.initial_capital:
         yield f"the row's initial capital is {row.initialCapital}, not that of its options"
-    fingerprints = cast("Data", stored.get("fingerprints") or {}).get("prices")
+    known = cast("Data", stored.get("fingerprints") or {})
+    fingerprints = known.get("prices")
     if not isinstance(fingerprints, Mapping):
         return
     changed = [
@@ -261,6 +269,11 @@ def _inputs_changed(row: Backtest, stored: Data, result: SimulationResult) -> It
     ]
     if changed:
         yield f"prices: those of {', '.join(changed)} are not what they were"
+    elif not edited and known.get("decisions") not in (None, result.decisions):
+        yield (
+            f"the decisions of {result.strategy['name']} are not what they were: "
+            "its code has changed"
+        )
 
 
 def _metrics_edited(row: Backtest, result: SimulationResult) -> Iterator[str]:

@@ -69,13 +69,16 @@ def test_a_file_and_options_over_it_are_stored_and_shown_in_words(
     assert lines[2] == "hold is a strategy of the type buy-and-hold"
     for line in (
         "rebalanced never",
-        "filled 0 sessions after the decision",
+        "filled at the same close",
         "costs commission 100 bps; slippage 50 bps",
         "cash flow 100.00 on 2024-01-05",
         "cash flow -7.00 annual",
         "dividends kept as cash until the next rebalance",
         "trades 4",
-        "paid in 100.00 on 1 sessions",
+        "paid in 100.00 on 1 session",
+        f"gain {results['equity'][-1] - 1100:.2f}",
+        f"return total return, time-weighted {results['metrics']['total_return']:.2%}",
+        "money-weighted return a year undefined",
         f"fingerprint {results['fingerprint']}",
         f"2024-01-02 AAA {each / 100:.4f} 100.0000 {each:.2f} {each * 0.015:.2f}",
     ):
@@ -83,8 +86,28 @@ def test_a_file_and_options_over_it_are_stored_and_shown_in_words(
     assert any(line.startswith("costs paid ") for line in lines)
     assert any(line.startswith("computed with etf_backtest ") for line in lines)
     assert any(line.startswith("trading turnover a year ") for line in lines)
-    assert any("-7.00 annual never arrives" in line for line in shown.err.splitlines())
+    said = shown.err.splitlines()
+    assert any("-7.00 annual never arrives" in line for line in said)
+    short = "undefined: the window has 6 days, less than a year"
+    assert any(line.endswith(f"money_weighted_return is {short}") for line in said)
+    # what only a benchmark would tell is kept, but nobody is warned
+    assert "alpha" in results["metrics"]["undefined"]
+    assert not any("alpha" in line for line in said)
     assert max(len(line) for line in shown.out.splitlines()) <= 80
+
+    # a benchmark has a column of its own, and the ruin of a run stands in the list
+    beside = run(
+        *("backtest", "run", "-p", "p", "-s", "hold", "-b", "BBB"),
+        *("--cash-flow", "-5000 on 2024-01-05"),
+    )
+    lines = [" ".join(line.split()) for line in beside.out.splitlines()]
+    assert "metric value BBB" in lines
+    # 1.1 and 1.2 of the halves come to 2.24 with the dividend of the split day; BBB is 55 / 50
+    assert any(
+        line.startswith("return total return, time-weighted") and line.endswith(" 10.00%")
+        for line in lines
+    )
+    assert "ruined 2024-01-05" in run("backtest", "list").out
 
     # what is stored is a file of rules again
     Path("again.json").write_text(json.dumps(options))
@@ -104,6 +127,7 @@ def test_verify_says_identical_or_what_has_changed(run: RunCli, user_home: Path)
     assert lines[0] == f"backtest {done['id']}: not identical"
     assert "  prices: those of AAA are not what they were" in lines
     assert any(line.startswith("  equity on 2024-01-08: ") for line in lines)
+    assert not any("nothing that is stored" in line for line in lines)
     data = run("backtest", "verify", done["id"], "--json", code=1).data
     assert data["identical"] is False
     (equity,) = [entry for entry in data["differences"] if entry["what"] == "equity"]

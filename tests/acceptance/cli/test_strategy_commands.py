@@ -120,7 +120,7 @@ def test_what_cannot_be_stored_is_one_line_and_nothing_is_stored(
 
 @pytest.mark.usefixtures("offered")
 def test_a_class_of_ones_own_is_stored_run_and_verified(
-    cli: RunCli, monkeypatch: pytest.MonkeyPatch
+    cli: RunCli, user_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of 1000 in MTUM, which goes from 52.704 to 143.73; the other half stays cash."""
     created = cli("strategy", "create", "mine", "--type", "custom:first", "--json").data
@@ -136,6 +136,18 @@ def test_a_class_of_ones_own_is_stored_run_and_verified(
     expected = 500 + 500 * 143.73 / 52.704
     assert run["results"]["equity"][-1] == pytest.approx(expected, rel=1e-12)
     assert cli("backtest", "verify", run["id"], "--json").data["identical"] is True
+
+    # all of it in place of the half: the first purchase is at 52.704, the last day the farthest off
+    code = user_home / "site" / "firsts.py"
+    code.write_text(OFFERS.replace("= self.parameters.share", "= 2 * self.parameters.share"))
+    lines = cli("backtest", "verify", run["id"], code=1).out.splitlines()
+    assert "  the decisions of first are not what they were: its code has changed" in lines
+    (equity,) = [line for line in lines if line.startswith("  equity on ")]
+    assert equity.endswith("that differ, the first on 2014-01-03)")
+    (trade,) = [line for line in lines if line.startswith("  first of the trades that differ: ")]
+    assert trade.startswith(
+        f"  first of the trades that differ: purchase on 2014-01-02 of {500 / 52.704!r} MTUM"
+    )
 
     # without the package there is a clear word, and the schema is still known
     monkeypatch.delenv("PYTHONPATH")

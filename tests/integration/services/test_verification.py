@@ -188,6 +188,11 @@ async def test_an_edited_row_is_found_out(db: Database) -> None:
         "2024-01-04",
         1234.5,
     )
+    assert (difference.first, difference.count) == ("2024-01-04", 1)
+    (reason,) = verification.changed
+    assert reason.startswith(
+        "nothing that is stored has changed: the strategy's code or the engine"
+    )
 
     done = await run(db, rules=Rules())
     await db.performancemetrics.update(
