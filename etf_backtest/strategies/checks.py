@@ -44,12 +44,10 @@ def check_strategy(strategy: object, *, owner: str = "simulate") -> Strategy:
 
 
 def _no_strategy(given: object) -> str:
+    hint = "BuyAndHold({'SPY': 1.0}), for example"
     if isinstance(given, type) and issubclass(given, Strategy):
-        return f"strategy: expected a Strategy, received the class {given.__name__}: build one"
-    return (
-        f"strategy: expected a Strategy, received {type(given).__name__}: "
-        "BuyAndHold({'SPY': 1.0}), for example"
-    )
+        hint = f"{given.__name__} is a class, build one of it"
+    return f"strategy: expected a Strategy, received {type(given).__name__}: {hint}"
 
 
 def _problems(strategy: Strategy) -> Iterator[str]:

@@ -182,7 +182,7 @@ def test_it_must_be_asked_for_as_much_as_it_is_given() -> None:
     [
         (None, "many: strategy: expected a Strategy, received NoneType: BuyAndHold({'SPY': 1.0})"),
         ({"A": 1.0}, "many: strategy: expected a Strategy, received dict: BuyAndHold({'SPY'"),
-        (Mine, "many: strategy: expected a Strategy, received the class Mine: build one"),
+        (Mine, "many: strategy: expected a Strategy, received ABCMeta: Mine is a class, build one"),
     ],
 )
 def test_what_is_no_strategy_at_all(given: object, message: str) -> None:
