@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from etf_backtest.market import PriceBasis, PricePanel
@@ -95,6 +95,8 @@ scaling = st.builds(
         Costs, commission_bps=st.sampled_from((0, 5, 300)), slippage_bps=st.sampled_from((0, 2))
     ),
     expense_ratios=st.sampled_from(({}, {"A": 0.01, "B": 0.002})),
+    max_leverage=st.sampled_from((1.0, 2.0)),
+    borrow_rate=st.just(0.05),
 )
 
 
@@ -110,10 +112,10 @@ def batch(engine: EngineName, panel: PricePanel, given_: Any, rules: Rules, **mo
         names=QUICK_METRICS,
         curves=bool(more.get("curves")),
     )
-    portfolios = portfolios_of(given_, panel, 1.0)
+    portfolios = portfolios_of(given_, panel, rules.max_leverage)
     table = Table(len(portfolios), QUICK_METRICS)
     assert is_proportional(rules)
-    run_together(request, portfolios, table, engine)
+    assert run_together(request, portfolios, table, engine)
     return table
 
 
@@ -161,6 +163,9 @@ def test_strategies(
     if rules.expense_ratios:  # refused where the symbol is not traded
         chosen = [FixedWeights(as_weights([1, 2, 3, 0, 1], True)), *chosen]
         chosen = [one for one in chosen if {"A", "B"} <= set(one.symbols)]
+    # refused, in a batch too: it could never decide
+    chosen = [one for one in chosen if one.needed_sessions <= sessions]
+    assume(chosen)
     first: dt.date = panel.dates[start].item()
     table = batch(engine, panel, chosen, rules, risk_free=risk_free, start=first)
     for number, strategy in enumerate(chosen):
@@ -202,7 +207,6 @@ ONE_BY_ONE = (
     ),
     Rules(rebalance=("quarterly", Bands(absolute=0.05))),
     Rules(lot_size=1, cash_rate=0.02),
-    Rules(max_leverage=2, borrow_rate=0.04, rebalance="monthly"),
     Rules(cash_flows=(CashFlow(percent=-0.01, every="monthly"),), rebalance="cashflow"),
 )
 
@@ -221,6 +225,28 @@ def test_rules_that_do_not_scale(rules: Rules) -> None:
         assert result.values["money_weighted_return"][number] == pytest.approx(
             single.metrics.money_weighted_return or math.nan, nan_ok=True
         )
+
+
+def test_who_borrows_is_run_alone() -> None:
+    """And the others together; warnings and curves are the same."""
+    panel = walk(11, 300)
+    rules = Rules(max_leverage=2, borrow_rate=0.04, rebalance="monthly", cash_rate=0.01)
+    chosen = [
+        FixedWeights({"A": 0.75, "B": 0.75}),
+        FixedWeights({"A": 0.5, "B": 0.5}),
+        Momentum(SYMBOLS, look_back=20),
+        BuyAndHold({"A": 1.5}),
+        BuyAndHold({"A": 0.5}),
+    ]
+    result = simulate_many(panel, chosen, rules, benchmark="C", metrics="all", curves=True)
+    assert result.engine == "numpy"
+    equity = result.equity.to_numpy()
+    for number, strategy in enumerate(chosen):
+        single = simulate(panel, strategy, rules, benchmark="C")
+        np.testing.assert_allclose(equity[:, number], single.book.equity, rtol=1e-13)
+        assert result.values["beta"][number] == pytest.approx(single.metrics.beta, rel=1e-11)
+    (told,) = (warning for warning in result.warnings if "does not rebalance" in warning)
+    assert told.endswith("(2 of 5 portfolios, the first is number 3)")
 
 
 def test_thirty_years_on_many_cores() -> None:

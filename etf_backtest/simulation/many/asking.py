@@ -31,6 +31,15 @@ class Piece:
     numbers: IndexArray
     targets: FloatArray
 
+    def without_borrowers(self) -> tuple[Piece, list[int]]:
+        """Those whose weights never sum above 1, and the numbers of the others."""
+        totals = self.targets.sum(axis=-1).max(axis=-1, initial=0.0)
+        # as many as `check_targets` scales to 1
+        borrow = totals > 1 + SUM_TOLERANCE
+        if not borrow.any():
+            return self, []
+        return Piece(self.numbers[~borrow], self.targets[~borrow]), self.numbers[borrow].tolist()
+
 
 def pieces(
     portfolios: Portfolios,
@@ -39,6 +48,7 @@ def pieces(
     ends: IndexArray,
     *,
     most: int,
+    max_leverage: float,
 ) -> Iterator[Piece]:
     """Ask the portfolios `numbers`, which have the same symbols and dates, for their targets.
 
@@ -52,6 +62,8 @@ def pieces(
         Rows of the history that are known at each decision.
     most : int
         Portfolios in a piece.
+    max_leverage : float
+        The most that a sum of weights may be.
 
     Raises
     ------
@@ -67,11 +79,13 @@ def pieces(
         strategies = [portfolios[number] for number in alike]
         same = asked_once(strategies[0], ends)
         decisions = 1 if same else max(1, ends.size)
-        step = min(most, max(32, _CELLS // (decisions * len(history.symbols))))
+        cells = max(1, decisions * len(history.symbols))
+        step = min(most, max(1, _CELLS // cells))
         for first in range(0, len(alike), step):
             chosen = np.array(alike[first : first + step], dtype=np.intp)
             asked = strategies[first : first + step]
-            yield Piece(chosen, _targets(asked, history, ends[:1] if same else ends, same=same))
+            when = ends[:1] if same else ends
+            yield Piece(chosen, _targets(asked, history, when, max_leverage, same=same))
 
 
 def _alike(
@@ -89,18 +103,28 @@ def _alike(
 
 
 def _targets(
-    strategies: Sequence[Strategy], history: PricePanel, ends: IndexArray, *, same: bool
+    strategies: Sequence[Strategy],
+    history: PricePanel,
+    ends: IndexArray,
+    max_leverage: float,
+    *,
+    same: bool,
 ) -> FloatArray:
     """Checked targets of shape (p, K, N)."""
     if same or not ends.size or not is_own(strategies[0]):
-        return np.stack([decided_targets(one, history, ends, 1.0) for one in strategies])
+        return np.stack([decided_targets(one, history, ends, max_leverage) for one in strategies])
     known = history.rows(0, int(ends.max()))
     asked = type(strategies[0]).targets_of_many(strategies, known, ends)
     totals = asked.sum(axis=-1)
     # a NaN makes both comparisons false
-    if not (asked.min() >= 0 and totals.max() - 1 <= SUM_TOLERANCE):
-        dates = history.dates[ends - 1]
-        return check_targets(asked, history.symbols, dates, name=strategies[0].name)
+    if not (asked.min() >= 0 and totals.max() - max_leverage <= SUM_TOLERANCE * max_leverage):
+        return check_targets(
+            asked,
+            history.symbols,
+            history.dates[ends - 1],
+            name=strategies[0].name,
+            max_leverage=max_leverage,
+        )
     # as check_targets does, but in place, and where it changes something
     rounded = (np.abs(totals - 1) <= SUM_TOLERANCE) & (totals != 1)
     asked[rounded] /= totals[rounded][:, np.newaxis]

@@ -155,17 +155,20 @@ def rebalance(
     before = held[:-1] / money
     wanted, given = targets, before
     ordered = np.abs(targets - before) > SMALLEST
-    if not ordered.all():
+    some_stay = not ordered.all()
+    if some_stay:
         wanted, given = np.where(ordered, targets, 0.0), np.where(ordered, before, 0.0)
     budget = held[-1] / money + given.sum(axis=0)
     slope = rest + wanted.sum(axis=0)
     invested, moves = _investable(wanted, given, budget, slope, rate)
     after = np.empty_like(held)
-    np.add(before, moves, out=after[:-1])
+    np.multiply(wanted, invested, out=after[:-1])
     traded = np.abs(moves, out=moves).sum(axis=0)
     # where nothing is bought and no cash is wanted, cash is what is left over
     after[-1] = np.where(slope > SMALLEST, rest * invested, budget - rate * traded)
     after *= money
+    if some_stay:
+        np.copyto(after[:-1], held[:-1], where=~ordered)
     traded *= money
     return after, traded
 

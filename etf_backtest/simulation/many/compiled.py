@@ -65,18 +65,25 @@ def _load(targets, portfolio, lanes, fill, noise, wanted, held, columns):  # typ
 
 @_compile
 def _divide_up(held, wanted, columns, value, smallest, work):  # type: ignore[no-untyped-def]
-    """What orders come from and go to, as fractions of the value; 0 where there is no order."""
+    """What orders come from and go to, as fractions of the value; 0 where there is no order.
+
+    What is ordered is taken out of what is held, all of it: sales leave no dust.
+    """
     comes, goes, slope, budget = work[0], work[1], work[2, SLOPE], work[2, BUDGET]
     slope[:] = wanted[len(held) - 1]
-    budget[:] = 1.0
+    # not 1 less what stays: the rounding of that would be cash, and earn interest
+    for i in range(LANES):
+        budget[i] = held[len(held) - 1, i] / value[i]
     for j in columns:
         for i in range(LANES):
             before = held[j, i] / value[i]
             ordered = abs(wanted[j, i] - before) > smallest
-            comes[j, i] = wanted[j, i] if ordered else 0.0
-            goes[j, i] = before if ordered else 0.0
-            slope[i] += comes[j, i]
-            budget[i] -= 0.0 if ordered else before
+            weight, share = (wanted[j, i], before) if ordered else (0.0, 0.0)
+            held[j, i] = 0.0 if ordered else held[j, i]
+            comes[j, i] = weight
+            goes[j, i] = share
+            slope[i] += weight
+            budget[i] += share
 
 
 @_compile
@@ -114,9 +121,9 @@ def _rebalance(held, wanted, columns, rate, smallest, work, value, traded):  # t
     after[:] = 0.0
     for j in columns:
         for i in range(LANES):
-            move = comes[j, i] * invested[i] - goes[j, i]
-            moved[i] += abs(move)
-            held[j, i] += move * value[i]
+            bought = comes[j, i] * invested[i]
+            moved[i] += abs(bought - goes[j, i])
+            held[j, i] += bought * value[i]
             after[i] += held[j, i]
     cash, idle = held[len(held) - 1], wanted[len(held) - 1]
     for i in range(LANES):
@@ -183,6 +190,8 @@ def _run_lanes(relatives, fills, rate, targets, first, lanes, smallest, noise, t
                 for j in columns[:count]:
                     for i in range(LANES):
                         held[j, i] *= relatives[row - 1, j]
+                for i in range(LANES):
+                    held[width, i] *= relatives[row - 1, width]
             if k == 0 or not same:
                 count = _load(targets, first, lanes, k, noise, wanted, held, columns)
             used, value = columns[:count], state[VALUE]

@@ -53,6 +53,9 @@ def run_with(
     curves : ndarray of shape (T, P), C-contiguous, optional
         Is filled with the values, in units of the initial capital.
     """
+    # machine code reads past the end of what is too small
+    assert targets.shape[1] in (1, course.fills.size)  # noqa: S101
+    assert targets.shape[2] == course.width  # noqa: S101
     rows = np.empty((6, len(targets)))
     totals = Totals(*rows)
     with np.errstate(all="ignore"):  # what overflows is looked at afterwards

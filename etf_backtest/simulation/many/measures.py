@@ -44,19 +44,26 @@ def checked_metrics(names: object) -> tuple[str, ...]:
     Raises
     ------
     InvalidParametersError
-        A name is unknown.
+        A name is unknown, or they are not names.
     """
-    if names == "all":
-        return MANY_METRICS
-    asked = tuple(dict.fromkeys(names)) if isinstance(names, list | tuple) else (names,)
-    unknown = [str(name) for name in asked if name not in MANY_METRICS]
-    if unknown or not asked:
-        raise InvalidParametersError(
-            "simulate_many",
-            [f"metrics: there is no {', '.join(unknown)}" if unknown else "metrics: none is asked"],
-            accepted=("all", *MANY_METRICS),
-        )
-    return tuple(map(str, asked))
+    if isinstance(names, str):
+        if names == "all":
+            return MANY_METRICS
+        names = [names]
+    problem = None
+    if not isinstance(names, list | tuple):
+        problem = f"expected a list of names, received {type(names).__name__}"
+    elif not names:
+        problem = "none is asked"
+    elif unknown := [
+        str(name) for name in names if not isinstance(name, str) or name not in MANY_METRICS
+    ]:
+        problem = f"there is no {', '.join(unknown)}"
+    else:
+        return tuple(dict.fromkeys(map(str, names)))
+    raise InvalidParametersError(
+        "simulate_many", [f"metrics: {problem}"], accepted=("all", *MANY_METRICS)
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

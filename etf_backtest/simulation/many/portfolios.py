@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from numbers import Real
 from typing import Any, overload
 
 import numpy as np
 
 from etf_backtest.errors import InvalidParametersError
 from etf_backtest.market import PricePanel
+from etf_backtest.market.symbols import check_symbols
 from etf_backtest.strategies import FixedWeights, Strategy
+from etf_backtest.strategies.checks import check_strategy
 from etf_backtest.strategies.weights import SUM_TOLERANCE, check_weights
 from etf_backtest.typing import FloatArray, IndexArray
 
@@ -91,11 +95,14 @@ def portfolios_of(given: object, panel: PricePanel, max_leverage: float) -> Port
     Raises
     ------
     InvalidParametersError
-        There are none, one is no strategy, or the weights have not the shape (P, N).
+        There are none, one is no strategy or lacks an attribute, or the weights are no numbers or
+        have not the shape (P, N).
+    PriceDataError
+        A column of a frame is no symbol, or stands twice.
     AllocationError
         Weights that no portfolio can have, with the number of the portfolio.
     """
-    if isinstance(given, np.ndarray) or hasattr(given, "columns"):
+    if isinstance(given, np.ndarray) or _is_frame(given):
         return _of_weights(given, panel, max_leverage)
     if isinstance(given, Portfolios):
         return given
@@ -111,26 +118,42 @@ def portfolios_of(given: object, panel: PricePanel, max_leverage: float) -> Port
                 f"number {number} is no Strategy but {type(strategy).__name__}; weights are given "
                 "as one array (P, N)"
             )
+        check_strategy(strategy)
     return Portfolios(strategies)
 
 
 def _of_weights(given: Any, panel: PricePanel, max_leverage: float) -> Portfolios:
-    symbols = tuple(map(str, given.columns)) if hasattr(given, "columns") else panel.symbols
-    try:
-        weights = np.array(given, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise _refused("the weights are not all numbers") from None
+    symbols = check_symbols(tuple(given.columns)) if _is_frame(given) else panel.symbols
+    weights = _as_numbers(np.asarray(given))
     if weights.ndim != 2 or weights.shape[1] != len(symbols) or not len(weights):
         raise _refused(
             f"expected weights of the shape (P, {len(symbols)}), a row a portfolio and a column "
             f"for each of {', '.join(symbols)}, received {weights.shape}"
         )
-    totals = weights.sum(axis=1)
-    # a NaN makes both comparisons false
-    if not (weights.min() >= 0 and totals.max() <= max_leverage * (1 + SUM_TOLERANCE)):
-        for number, row in enumerate(weights):
-            check_weights(row, symbols, when=f" of portfolio {number}", max_leverage=max_leverage)
+    with np.errstate(over="ignore"):  # what overflows is above all that is allowed
+        most = weights.sum(axis=1).max()
+        # a NaN makes both comparisons false
+        if not (weights.min() >= 0 and most <= max_leverage * (1 + SUM_TOLERANCE)):
+            for number, row in enumerate(weights):
+                when = f" of portfolio {number}"
+                check_weights(row, symbols, when=when, max_leverage=max_leverage)
     return Portfolios(symbols=symbols, weights=weights)
+
+
+def _is_frame(given: object) -> bool:
+    return hasattr(given, "columns") and not isinstance(given, type)
+
+
+def _as_numbers(given: Any) -> FloatArray:
+    """A copy as float64; text, dates, truths and complex numbers are no weights."""
+    fine = given.dtype.kind in "iuf"
+    if given.dtype.kind == "O":
+        fine = all(
+            isinstance(one, Real | Decimal) and not isinstance(one, bool) for one in given.flat
+        )
+    if not fine:
+        raise _refused("the weights are not all numbers")
+    return np.array(given, dtype=np.float64)
 
 
 def _refused(problem: str) -> InvalidParametersError:

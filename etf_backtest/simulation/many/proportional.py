@@ -32,12 +32,11 @@ _CELLS = 4_000_000
 
 
 def is_proportional(rules: Rules) -> bool:
-    """Whether what happens to one dollar happens to all of them, whatever the strategy."""
+    """Whether what happens to one dollar happens to all of them, where nothing is borrowed."""
     return (
         rules.costs.proportional
         and not rules.cash_flows
         and rules.lot_size is None
-        and rules.max_leverage == 1.0
         and rules.dividends == "reinvest"
         and (rules.rebalance is None or rules.rebalance.bands is None)
     )
@@ -45,29 +44,32 @@ def is_proportional(rules: Rules) -> bool:
 
 def run_together(
     request: Request, portfolios: Portfolios, table: Table, engine: EngineName
-) -> None:
-    """Run portfolios that trade the same symbols together.
+) -> bool:
+    """Run portfolios that trade the same symbols together, and alone those that borrow.
+
+    Returns
+    -------
+    bool
+        Whether any were run together.
 
     Raises
     ------
     EtfBacktestError
         As `simulate`.
     """
+    together = False
     for numbers in _by_symbols(portfolios):
+        strategies = [strategy for strategy, _ in portfolios.alike(numbers)]
         # the one that looks back furthest is given what all of them look at
-        furthest = max((strategy for strategy, _ in portfolios.alike(numbers)), key=_reach)
-        prepared = prepare(
-            request.panel,
-            furthest,
-            request.rules,
-            request.benchmark,
-            request.start,
-            request.end,
-        )
+        prepared = _prepared(request, max(strategies, key=_reach))
+        longest = max(strategies, key=_need)
+        if longest.needed_sessions > prepared.history.dates.size:
+            _prepared(request, longest)  # which refuses it
         for note in prepared.notes:
             table.note(note, numbers)
         for timed in _by_dates(portfolios, numbers, request.rules):
-            _Group(request, prepared, portfolios, timed).run(table, engine)
+            together |= _Group(request, prepared, portfolios, timed).run(table, engine)
+    return together
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,21 +109,36 @@ class _Group:
             benchmark=_benchmark(window, request.benchmark),
         )
 
-    def run(self, table: Table, engine: EngineName) -> None:
-        """Run all, piece by piece."""
-        self._note(table)
+    def run(self, table: Table, engine: EngineName) -> bool:
+        """Run all, piece by piece; whether any were run together."""
         with_curves = self.request.curves or self.measures.need_curves
-        numbers, history = self.timed.numbers, self.prepared.history
+        numbers, leverage = self.timed.numbers, self.request.rules.max_leverage
         most = max(32, _CELLS // self.course.sessions) if with_curves else len(numbers)
-        for piece in pieces(self.portfolios, numbers, history, self.ends, most=most):
+        together: list[int] = []
+        alone: list[int] = []
+        for asked in pieces(
+            self.portfolios,
+            numbers,
+            self.prepared.history,
+            self.ends,
+            most=most,
+            max_leverage=leverage,
+        ):
+            piece, borrowers = asked.without_borrowers() if leverage > 1 else (asked, [])
+            alone += borrowers
+            if not piece.numbers.size:
+                continue
+            together += piece.numbers.tolist()
             curves = None
             if with_curves:
                 curves = np.empty((self.course.sessions, len(piece.numbers)))
             totals = run_with(engine, self.course, piece.targets, curves)
             self._measure(table, piece, totals, curves)
             # what left the range of numbers is run alone, and refused with its date
-            absurd = piece.numbers[~self._in_range(totals)].tolist()
-            run_singly(self.request, self.portfolios, table, absurd)
+            alone += piece.numbers[~self._in_range(totals)].tolist()
+        self._note(table, together)
+        run_singly(self.request, self.portfolios, table, alone)
+        return bool(together)
 
     def _measure(
         self, table: Table, piece: Piece, totals: Totals, curves: FloatArray | None
@@ -143,13 +160,15 @@ class _Group:
             in_range: BoolArray = np.isfinite(totals.values * self.measures.capital)
         return in_range & (totals.final > 0)
 
-    def _note(self, table: Table) -> None:
+    def _note(self, table: Table, about: list[int]) -> None:
         """What has to be known about the inputs, once for each kind of strategy."""
+        if not about:
+            return
         timed, window, history = self.timed, self.prepared.window, self.prepared.history
         kinds: dict[str, list[int]] = {}
         waiting: list[int] = []
         longest = 0
-        for strategy, alike in self.portfolios.alike(timed.numbers):
+        for strategy, alike in self.portfolios.alike(about):
             kinds.setdefault(strategy.name, []).extend(alike)
             if self.ends.size and not strategy.is_ready(self.ends[:1])[0]:
                 waiting.extend(alike)
@@ -174,7 +193,7 @@ class _Group:
             table.note(
                 f"the window is too short to fill a target {timed.lag} session(s) after its "
                 "decision: the money stays in cash",
-                timed.numbers,
+                about,
             )
 
 
@@ -201,9 +220,20 @@ def _benchmark(window: PricePanel, symbol: str | None) -> FloatArray | None:
     return returns
 
 
+def _prepared(request: Request, strategy: Strategy) -> Prepared:
+    return prepare(
+        request.panel, strategy, request.rules, request.benchmark, request.start, request.end
+    )
+
+
 def _reach(strategy: Strategy) -> float:
     """Sessions that it looks at."""
     return np.inf if strategy.history_sessions is None else strategy.history_sessions
+
+
+def _need(strategy: Strategy) -> int:
+    """Sessions without which it does not decide."""
+    return strategy.needed_sessions
 
 
 def _by_symbols(portfolios: Portfolios) -> Iterator[list[int]]:

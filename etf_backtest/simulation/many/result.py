@@ -36,7 +36,8 @@ class ManyResults:
     benchmark : str or None
     risk_free : float or DatedRates
     engine : "numba", "numpy" or "single"
-        What ran them; "single" is one after the other, as `simulate`.
+        What ran those that could be run at once; "single" where none could: one after the other,
+        by `simulate`.
     warnings : tuple of str
         What has to be known to read the numbers rightly, and which portfolios it is about.
     curves : tuple of Curves
@@ -106,9 +107,11 @@ class ManyResults:
         Raises
         ------
         InvalidParametersError
-            The metric was not computed.
+            The metric was not computed, or n is no whole number.
         """
-        if metric not in self.values:
+        if not isinstance(n, int | np.integer):
+            raise InvalidParametersError("best", [f"n: expected a whole number, received {n!r}"])
+        if not isinstance(metric, str) or metric not in self.values:
             raise InvalidParametersError(
                 "best", [f"metric: there is no {metric}"], accepted=tuple(self.values)
             )

@@ -39,9 +39,10 @@ def simulate_many(
 ) -> ManyResults:
     """Run many portfolios over the same sessions, with the answers of `simulate` for each.
 
-    Where costs are in proportion to the notional and there are no lots, flows, bands, borrowing or
-    dividends as cash, all are run at once, with numba if the extra `fast` is installed; else one
-    after the other. Answers differ from those of `simulate` by the rounding of sums, about 1e-13.
+    Where costs are in proportion to the notional and there are no lots, flows, bands or dividends
+    as cash, all that do not borrow are run at once, with numba if the extra `fast` is installed;
+    else one after the other. Answers differ from those of `simulate` by the rounding of sums, about
+    1e-13.
 
     Parameters
     ----------
@@ -88,9 +89,10 @@ def simulate_many(
     table = Table(len(portfolios), request.names)
     ran: EngineName | Literal["single"] = "single"
     if is_proportional(rules):
-        ran, problem = engine_for(len(portfolios) * panel.dates.size)
-        run_together(request, portfolios, table, ran)
-        if problem is not None:
+        engine, problem = engine_for(len(portfolios) * panel.dates.size)
+        if run_together(request, portfolios, table, engine):
+            ran = engine
+        if ran == engine and problem is not None:
             table.note(problem, range(len(portfolios)))
     else:
         run_singly(request, portfolios, table, range(len(portfolios)))

@@ -1,6 +1,9 @@
 """What comes out of a batch: frames, ranks, warnings, copies."""
 
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,8 @@ from etf_backtest.errors import InvalidParametersError
 from etf_backtest.market import PriceBasis, PricePanel
 from etf_backtest.simulation import CashFlow, Rules, simulate
 from etf_backtest.simulation.many import MANY_METRICS, QUICK_METRICS, ManyResults, simulate_many
+from etf_backtest.simulation.many.asking import pieces
+from etf_backtest.simulation.many.portfolios import Portfolios
 from etf_backtest.strategies import BuyAndHold, EqualWeight, FixedWeights, Momentum
 
 DAYS = pd.bdate_range("2020-01-01", periods=600)
@@ -171,3 +176,52 @@ def test_a_window_too_short_for_the_lag_is_cash() -> None:
     result = simulate_many(PANEL, WEIGHTS, Rules(lag=5), end=DAYS[3].date())
     assert set(result.values["total_return"]) == {0.0}
     assert "too short to fill a target 5 session(s)" in result.warnings[0]
+
+
+def test_targets_are_asked_for_in_pieces_that_fit_into_memory() -> None:
+    """2,400,000 weights a strategy, of which 4,000,000 (32 MB) are held at a time: one each."""
+    days = np.busday_offset("2000-01-03", np.arange(4_000), roll="forward")
+    names = tuple(f"S{number}" for number in range(600))
+    prices = np.broadcast_to(np.linspace(1, 2, 4_000)[:, np.newaxis], (4_000, 600))
+    panel = PricePanel(
+        days.astype("datetime64[D]"), names, prices, (PriceBasis.TOTAL_RETURN,) * 600
+    )
+    strategies = (EqualWeight(names), *(Momentum(names, look_back=n) for n in range(1, 5)))
+    asked = pieces(
+        Portfolios(strategies), range(5), panel, np.arange(1, 4_001), most=5, max_leverage=1.0
+    )
+    assert [piece.targets.shape for piece in asked] == [(1, 1, 600), *[(1, 4_000, 600)] * 4]
+
+
+OTHER_PROCESS = """
+import multiprocessing, sys
+import numpy as np
+import etf_backtest as eb
+from etf_backtest.market import PricePanel
+
+def run(seed):
+    generator = np.random.default_rng(seed)
+    prices = np.exp(np.cumsum(generator.normal(0, 0.01, (1200, 2)), axis=0))
+    days = np.busday_offset("2019-01-01", np.arange(1200), roll="forward").astype("datetime64[D]")
+    panel = PricePanel(days, ("A", "B"), prices, ("total_return",) * 2)
+    return eb.simulate_many(panel, generator.dirichlet(np.ones(2), 100))
+
+if __name__ == "__main__":
+    here = run(1)
+    assert here.engine == "numba"
+    with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:
+        (there,) = pool.map(run, [1])
+    assert there.engine == "numba"
+    assert there.values["sharpe_ratio"].tolist() == here.values["sharpe_ratio"].tolist()
+    print("the same")
+"""
+
+
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+def test_other_processes_give_the_same(tmp_path: Path, way: str) -> None:
+    """Results are pickled on their way back; threads of the parent do not matter to a fork."""
+    (tmp_path / "work.py").write_text(OTHER_PROCESS)
+    done = subprocess.run(
+        [sys.executable, tmp_path / "work.py", way], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "the same\n"
