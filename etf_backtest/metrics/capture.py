@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from etf_backtest.errors import UndefinedMetricError
-from etf_backtest.metrics.sample import NEGLIGIBLE, Sample, evaluate
+from etf_backtest.metrics.sample import Sample, evaluate
 from etf_backtest.typing import BoolArray, DateArray, FloatArray
 
 
@@ -14,7 +14,8 @@ def up_capture(returns: ArrayLike, benchmark: ArrayLike, dates: DateArray) -> fl
     """Mean return over the benchmark's, both geometric, in the months in which it rose.
 
     With fund and benchmark f and b in these k months: (prod(1 + f)^(1/k) - 1) over
-    (prod(1 + b)^(1/k) - 1). First and last months count as far as they go.
+    (prod(1 + b)^(1/k) - 1). First and last months count as far as they go; a
+    return within 1e-12 of 0 is rounding, and the month neither rose nor fell.
 
     Raises
     ------
@@ -37,12 +38,12 @@ def down_capture(returns: ArrayLike, benchmark: ArrayLike, dates: DateArray) -> 
 
 def up_capture_of(sample: Sample) -> float:
     """`up_capture` of a sample."""
-    return _capture(sample, sample.benchmark_months > NEGLIGIBLE, "rose")
+    return _capture(sample, sample.benchmark_months > 0.0, "rose")
 
 
 def down_capture_of(sample: Sample) -> float:
     """`down_capture` of a sample."""
-    return _capture(sample, sample.benchmark_months < -NEGLIGIBLE, "fell")
+    return _capture(sample, sample.benchmark_months < 0.0, "fell")
 
 
 def _capture(sample: Sample, chosen: BoolArray, moved: str) -> float:

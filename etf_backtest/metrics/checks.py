@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from etf_backtest.errors import ReturnsError
+from etf_backtest.errors.wording import quoted
 from etf_backtest.market.rates import DatedRates, rates_in_force
 from etf_backtest.market.sessions import as_sessions, check_ascending
 from etf_backtest.typing import DateArray, FloatArray
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 RiskFree: TypeAlias = "float | DatedRates | Mapping[Any, float] | pd.Series[float]"
 """Annual rate, a fraction: a constant, or a series of rates by the date since which they hold."""
+
+SESSIONS = "give the date of the initial value, then one for each return"
+NUMBERS = "give an array or a list of floats"
 
 
 def as_numbers(name: str, values: ArrayLike) -> FloatArray:
@@ -35,8 +39,8 @@ def as_numbers(name: str, values: ArrayLike) -> FloatArray:
         if array.dtype.kind in "iufO":
             return array.astype(np.float64, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ReturnsError(f"{name}: expected numbers: {error}") from None
-    raise ReturnsError(f"{name}: expected numbers, received the type {array.dtype}")
+        raise ReturnsError(f"{name}: expected numbers: {error}", remedy=NUMBERS) from None
+    raise ReturnsError(f"{name}: expected numbers, received the type {array.dtype}", remedy=NUMBERS)
 
 
 def checked_returns(name: str, values: ArrayLike, size: int | None = None) -> FloatArray:
@@ -49,9 +53,16 @@ def checked_returns(name: str, values: ArrayLike, size: int | None = None) -> Fl
     """
     array = as_numbers(name, values)
     if array.ndim != 1 or not array.size:
-        raise ReturnsError(f"{name}: expected one or more in a row, received {array.shape}")
+        said = str(array.shape) if array.ndim else quoted(values)
+        raise ReturnsError(
+            f"{name}: expected one or more in a row, received {said}",
+            remedy="give an array of one dimension, one fraction a session",
+        )
     if size is not None and array.size != size:
-        raise ReturnsError(f"{name}: expected {size}, one for each return, received {array.size}")
+        raise ReturnsError(
+            f"{name}: expected {size}, one for each return, received {array.size}",
+            remedy="give both on the same sessions",
+        )
     # one pass for the usual case: NaN fails the first comparison, too
     if not (array.min() >= -1.0 and array.max() < math.inf):
         bad = np.flatnonzero(~(np.isfinite(array) & (array >= -1.0)))[0]
@@ -79,21 +90,62 @@ def check_same_index(returns: object, benchmark: object) -> None:
         )
 
 
+def check_index_is_dates(name: str, values: object, dates: DateArray) -> None:
+    """Refuse a pandas Series whose own dates are not those of the returns, shape (n + 1,).
+
+    Raises
+    ------
+    ReturnsError
+        It is indexed by dates, and these are others.
+    """
+    index = getattr(values, "index", None)
+    if index is None or not hasattr(index, "equals"):
+        return
+    own = np.asarray(index)
+    if own.dtype.kind != "M":  # numbers for one: they say nothing about dates
+        return
+    other = np.flatnonzero(own != dates[1:])
+    if other.size:
+        row = int(other[0])
+        raise ReturnsError(
+            f"{name}: its index has {str(own[row])[:10]} where the dates have {dates[row + 1]}",
+            remedy=f"{SESSIONS}; or give {name}.to_numpy()",
+        )
+
+
+def checked_traded(traded: float) -> float:
+    """Sum of absolute traded notionals, in currency.
+
+    Raises
+    ------
+    ReturnsError
+        No number, below 0, or not finite.
+    """
+    if _is_number(traded) and 0 <= traded < math.inf:
+        return float(traded)
+    raise ReturnsError(
+        f"traded: expected an amount of 0 or more, received {quoted(traded)}",
+        remedy="give the sum of the absolute notionals of all trades",
+    )
+
+
 def checked_dates(dates: DateArray, returns: int) -> DateArray:
     """Sessions of n returns, shape (n + 1,): that of the initial value, then each return's.
 
     Raises
     ------
     ReturnsError
-        Not one more than there are returns.
+        None at all, or not one more than there are returns.
     PriceDataError
         Not dates, or not ascending.
     """
+    if dates is None:
+        raise ReturnsError("dates: expected sessions, received None", remedy=SESSIONS)
     days = as_sessions(dates)
     if days.size != returns + 1:
         raise ReturnsError(
             f"dates: expected {returns + 1}, received {days.size}",
-            remedy="give the date of the initial value, then one for each return",
+            remedy=SESSIONS,
         )
     check_ascending(days)
     return days
@@ -109,7 +161,7 @@ def checked_rate(risk_free: RiskFree, dates: DateArray | None) -> float | FloatA
     RateError
         A series whose rates are none, or that begins after the first session.
     """
-    if isinstance(risk_free, int | float | np.integer | np.floating):
+    if _is_number(risk_free):
         if not -1.0 < risk_free <= 1.0:
             raise ReturnsError(
                 f"the risk-free rate is {risk_free}, expected a fraction above -1 and at most 1",
@@ -118,7 +170,7 @@ def checked_rate(risk_free: RiskFree, dates: DateArray | None) -> float | FloatA
         return float(risk_free)
     if not isinstance(risk_free, DatedRates) and not hasattr(risk_free, "items"):
         raise ReturnsError(
-            f"the risk-free rate is {type(risk_free).__name__}, expected a number or a series",
+            f"the risk-free rate is {quoted(risk_free)}, expected a number or a series",
             remedy="a mapping of dates to annual rates, for example",
         )
     if dates is None:
@@ -126,8 +178,9 @@ def checked_rate(risk_free: RiskFree, dates: DateArray | None) -> float | FloatA
             "the risk-free rate is a dated series, but the returns have no dates",
             remedy="give dates=..., the date of the initial value first",
         )
-    series = risk_free if isinstance(risk_free, DatedRates) else DatedRates.of(risk_free)
-    return rates_in_force(series, dates)
+    if isinstance(risk_free, DatedRates):
+        return rates_in_force(risk_free, dates)
+    return rates_in_force(DatedRates.of(cast("Mapping[Any, float]", risk_free)), dates)
 
 
 def checked_money(name: str, values: ArrayLike, rows: int) -> FloatArray:
@@ -146,7 +199,10 @@ def checked_money(name: str, values: ArrayLike, rows: int) -> FloatArray:
         )
     bad = np.flatnonzero(~np.isfinite(array))
     if bad.size:
-        raise ReturnsError(f"{name}: number {bad[0]} is {array[bad[0]]}, expected a finite amount")
+        raise ReturnsError(
+            f"{name}: number {bad[0]} is {array[bad[0]]}, expected a finite amount",
+            remedy="mend it; a session without one has 0",
+        )
     return array
 
 
@@ -160,5 +216,12 @@ def checked_equity(values: ArrayLike, rows: int) -> FloatArray:
     """
     equity = checked_money("equity", values, rows)
     if not equity[0] > 0.0:
-        raise ReturnsError(f"equity: it begins with {equity[0]}, expected more than 0")
+        raise ReturnsError(
+            f"equity: it begins with {equity[0]}, expected more than 0",
+            remedy="the first value is the initial capital",
+        )
     return equity
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

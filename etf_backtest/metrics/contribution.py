@@ -43,7 +43,8 @@ class Contribution:
         if len(symbols) != self.holdings.size:
             raise ReturnsError(
                 f"symbols: expected {self.holdings.size}, one for each holding, "
-                f"received {len(symbols)}"
+                f"received {len(symbols)}",
+                remedy="give the symbols in the order of the weights",
             )
         return pd.Series(
             [*self.holdings, self.residual, self.total], index=[*symbols, "residual", "total"]
@@ -136,7 +137,8 @@ def _parts(
         if bad.size:
             row, column = (int(place) for place in bad[0])
             raise ReturnsError(
-                f"{name}: row {row}, column {column} is {array[row, column]}, expected a number"
+                f"{name}: row {row}, column {column} is {array[row, column]}, expected a number",
+                remedy="give weights and returns without gaps, 0 for what is not held",
             )
     with np.errstate(all="ignore"):
         parts: FloatArray = weights * assets

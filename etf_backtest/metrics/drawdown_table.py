@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import operator
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from etf_backtest.errors import InvalidParametersError
+from etf_backtest.errors.wording import quoted
 from etf_backtest.market.sessions import as_date
 from etf_backtest.metrics.sample import Sample
 from etf_backtest.typing import DateArray, FloatArray
@@ -58,9 +61,12 @@ def drawdown_table(
 
     Raises
     ------
+    InvalidParametersError
+        `limit` is no whole number.
     ReturnsError, PriceDataError
         Returns or dates that are none.
     """
+    most = None if limit is None else _checked_limit(limit)
     sample = Sample(returns, dates=dates)
     with np.errstate(all="ignore"):
         below = np.concatenate(([0.0], sample.drawdowns))
@@ -73,7 +79,16 @@ def drawdown_table(
         for k, start in enumerate(starts)
     ]
     table.sort(key=lambda drawdown: drawdown.depth)
-    return tuple(table if limit is None else table[: max(limit, 0)])
+    return tuple(table[:most])
+
+
+def _checked_limit(limit: int) -> int:
+    try:
+        return max(operator.index(limit), 0)
+    except TypeError:
+        raise InvalidParametersError(
+            "drawdown_table", [f"limit: expected a whole number, received {quoted(limit)}"]
+        ) from None
 
 
 def drawdown_frame(table: Sequence[Drawdown]) -> pd.DataFrame:

@@ -78,7 +78,10 @@ def _money(
     """The money alone; returns play no part in what is computed of it."""
     rows = as_numbers("equity", equity).size
     if rows < 2:
-        raise ReturnsError(f"equity: expected two or more, received {rows}")
+        raise ReturnsError(
+            f"equity: expected two or more, received {rows}",
+            remedy="give the value at each session, the initial one first",
+        )
     return Sample(np.zeros(rows - 1), dates=dates, equity=equity, flows=flows, traded=traded)
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 Period = Literal["M", "Y"]
 
+FLAT = 1e-12
+"""A return of a session, a month or a year that is nearer to 0 than this is rounding: it is 0."""
+
 
 def growth_by_period(growth: FloatArray, dates: DateArray, period: Period) -> FloatArray:
     """Product of `growth`, shape (n,), in each calendar period that has a session after the first.
@@ -26,6 +29,13 @@ def growth_by_period(growth: FloatArray, dates: DateArray, period: Period) -> Fl
     starts = np.flatnonzero(np.concatenate(([True], of[1:] != of[:-1])))
     product: FloatArray = np.multiply.reduceat(growth, starts)
     return product
+
+
+def returns_by_period(growth: FloatArray, dates: DateArray, period: Period) -> FloatArray:
+    """Return of each calendar period, as `growth_by_period`; 0 where it is rounding."""
+    returns: FloatArray = growth_by_period(growth, dates, period) - 1.0
+    returns[np.abs(returns) <= FLAT] = 0.0
+    return returns
 
 
 def monthly_returns(returns: ArrayLike, dates: DateArray) -> FloatArray:
@@ -100,8 +110,8 @@ def return_table(returns: ArrayLike, dates: DateArray) -> ReturnTable:
     months, partial_months = np.full(years.size * 12, np.nan), np.zeros(years.size * 12, dtype=bool)
     totals, partial_years = np.full(years.size, np.nan), np.zeros(years.size, dtype=bool)
     with np.errstate(all="ignore"):
-        months[cells] = growth_by_period(growth, days, "M") - 1.0
-        totals[np.unique(cells // 12)] = growth_by_period(growth, days, "Y") - 1.0
+        months[cells] = returns_by_period(growth, days, "M")
+        totals[np.unique(cells // 12)] = returns_by_period(growth, days, "Y")
     partial_months[cells[0]], partial_years[0] = _cut_at_start(days, "M"), _cut_at_start(days, "Y")
     partial_months[cells[-1]] |= _cut_at_end(days[-1], "M")
     partial_years[-1] |= _cut_at_end(days[-1], "Y")
@@ -122,7 +132,7 @@ def return_table(returns: ArrayLike, dates: DateArray) -> ReturnTable:
 def _period_returns(returns: ArrayLike, dates: DateArray, period: Period) -> FloatArray:
     growth = checked_returns("returns", returns) + 1.0
     with np.errstate(all="ignore"):
-        return growth_by_period(growth, checked_dates(dates, growth.size), period) - 1.0
+        return returns_by_period(growth, checked_dates(dates, growth.size), period)
 
 
 def _periods(dates: DateArray, period: Period) -> DateArray:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from etf_backtest.errors import UndefinedMetricError
 from etf_backtest.metrics.checks import RiskFree
 from etf_backtest.metrics.drawdown import max_drawdown_of, ulcer_index_of
+from etf_backtest.metrics.periods import FLAT
 from etf_backtest.metrics.returns import cagr_of
 from etf_backtest.metrics.sample import (
     NEGLIGIBLE,
@@ -106,9 +107,9 @@ def sharpe_ratio_of(sample: Sample) -> float:
 def sortino_ratio_of(sample: Sample) -> float:
     """`sortino_ratio` of a sample."""
     losses = np.minimum(sample.excess, 0.0)
-    downside = math.sqrt(losses @ losses / sample.size)
-    if downside <= NEGLIGIBLE:
+    if losses.min() >= -FLAT:
         raise UndefinedMetricError("no return is below the risk-free rate")
+    downside = math.sqrt(losses @ losses / sample.size)
     return float(sample.excess.mean()) * math.sqrt(SESSIONS_PER_YEAR) / downside
 
 
@@ -132,7 +133,7 @@ def ulcer_performance_index_of(sample: Sample) -> float:
 
 def omega_ratio_of(sample: Sample) -> float:
     """`omega_ratio` of a sample."""
-    losses = -float(np.minimum(sample.returns, 0.0).sum())
-    if losses <= NEGLIGIBLE * sample.size:
+    if sample.returns.min() >= -FLAT:
         raise UndefinedMetricError("no return is below 0")
+    losses = -float(np.minimum(sample.returns, 0.0).sum())
     return float(np.maximum(sample.returns, 0.0).sum()) / losses

@@ -58,7 +58,10 @@ def volatility(returns: ArrayLike) -> float:
 
 
 def win_rate(returns: ArrayLike, dates: DateArray) -> float:
-    """Fraction of calendar months whose return is above 0, the first and last as far as they go."""
+    """Fraction of calendar months whose return is above 0, the first and last as far as they go.
+
+    A return within 1e-12 of 0 is the rounding of a month without one, and not above 0.
+    """
     return evaluate(win_rate_of, Sample(returns, dates=dates))
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from etf_backtest.errors import InvalidParametersError
+from etf_backtest.errors.wording import listed, quoted
+from etf_backtest.frozen_mapping import FrozenMapping
+from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.metrics.checks import RiskFree
 from etf_backtest.metrics.sample import Sample
 from etf_backtest.metrics.windows import AGAINST_BENCHMARK, WINDOW_METRICS, Windows
@@ -28,7 +30,7 @@ BLOCK = 2**17
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RollingMetrics:
+class RollingMetrics(FrozenArrays):
     """Metrics of each window; `metrics["beta"]` is the array of one.
 
     Attributes
@@ -46,7 +48,20 @@ class RollingMetrics:
     dates: DateArray | None
     values: Mapping[str, FloatArray]
 
+    def __post_init__(self) -> None:
+        for array in (self.dates, *self.values.values()):
+            if array is not None:
+                array.flags.writeable = False
+        object.__setattr__(self, "values", FrozenMapping(self.values))
+
+    def __reduce__(self) -> tuple[type[RollingMetrics], tuple[object, ...]]:
+        return type(self), (self.window, self.dates, dict(self.values))
+
     def __getitem__(self, metric: str) -> FloatArray:
+        if not isinstance(metric, str) or metric not in self.values:
+            raise InvalidParametersError(
+                "rolling", [f"{quoted(metric)} was not computed"], accepted=tuple(self.values)
+            )
         return self.values[metric]
 
     def to_frame(self) -> pd.DataFrame:
@@ -123,23 +138,19 @@ def rolling(
                 values[name][part] = WINDOW_METRICS[name](windows)
     for array in values.values():
         array[~np.isfinite(array)] = np.nan
-        array.setflags(write=False)
-    ends = None
-    if sample.known_dates is not None:
-        ends = sample.known_dates[size:].copy()
-        ends.setflags(write=False)
-    return RollingMetrics(size, ends, MappingProxyType(values))
+    ends = None if sample.known_dates is None else sample.known_dates[size:].copy()
+    return RollingMetrics(size, ends, values)
 
 
 def _checked_window(window: int, returns: int) -> int:
     try:
-        size = operator.index(window)
+        size = 0 if isinstance(window, bool) else operator.index(window)
     except TypeError:
         size = 0
     if not 1 <= size <= returns:
         raise InvalidParametersError(
             "rolling",
-            [f"window: expected 1 to {returns}, the number of returns, received {window!r}"],
+            [f"window: expected 1 to {returns}, the number of returns, received {quoted(window)}"],
         )
     return size
 
@@ -149,12 +160,18 @@ def _checked_names(metrics: str | Sequence[str] | None, *, has_benchmark: bool) 
         return tuple(
             name for name in ROLLING_METRICS if has_benchmark or name not in AGAINST_BENCHMARK
         )
+    if not isinstance(metrics, Iterable):
+        raise InvalidParametersError(
+            "rolling",
+            [f"metrics: expected names, received {quoted(metrics)}"],
+            accepted=ROLLING_METRICS,
+        )
     names = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    unknown = [repr(name) for name in names if name not in WINDOW_METRICS]
+    unknown = [quoted(name) for name in names if name not in ROLLING_METRICS]
     if unknown or not names:
         raise InvalidParametersError(
             "rolling",
-            [f"metrics: {', '.join(unknown) or 'none'} cannot be computed in windows"],
+            [f"metrics: {listed(unknown) or 'none'} cannot be computed in windows"],
             accepted=ROLLING_METRICS,
         )
     alone = [name for name in names if name in AGAINST_BENCHMARK and not has_benchmark]

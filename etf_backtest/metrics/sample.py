@@ -14,17 +14,19 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from etf_backtest.errors import ReturnsError, UndefinedMetricError
+from etf_backtest.errors import UndefinedMetricError
 from etf_backtest.metrics.checks import (
     RiskFree,
+    check_index_is_dates,
     check_same_index,
     checked_dates,
     checked_equity,
     checked_money,
     checked_rate,
     checked_returns,
+    checked_traded,
 )
-from etf_backtest.metrics.periods import growth_by_period
+from etf_backtest.metrics.periods import returns_by_period
 from etf_backtest.typing import DateArray, FloatArray
 
 T = TypeVar("T")
@@ -63,13 +65,14 @@ class Sample:
             self._benchmark = checked_returns("benchmark", benchmark, self.size)
             check_same_index(returns, benchmark)
         self.known_dates = None if dates is None else checked_dates(dates, self.size)
+        if self.known_dates is not None:
+            check_index_is_dates("returns", returns, self.known_dates)
+            check_index_is_dates("benchmark", benchmark, self.known_dates)
         self._annual_rates = checked_rate(risk_free, self.known_dates)
         rows = self.size + 1
         self._equity = None if equity is None else checked_equity(equity, rows)
         self._flows = None if flows is None else checked_money("flows", flows, rows)
-        if traded is not None and not 0 <= traded < math.inf:
-            raise ReturnsError(f"traded: expected an amount of 0 or more, received {traded}")
-        self._traded = traded
+        self._traded = None if traded is None else checked_traded(traded)
 
     @property
     def dates(self) -> DateArray:
@@ -165,12 +168,12 @@ class Sample:
     @cached_property
     def months(self) -> FloatArray:
         """Return of each calendar month."""
-        return growth_by_period(self.growth, self.dates, "M") - 1.0
+        return returns_by_period(self.growth, self.dates, "M")
 
     @cached_property
     def benchmark_months(self) -> FloatArray:
         """Return of the benchmark in each calendar month."""
-        return growth_by_period(self.benchmark + 1.0, self.dates, "M") - 1.0
+        return returns_by_period(self.benchmark + 1.0, self.dates, "M")
 
 
 def evaluate(definition: Callable[[Sample], float], sample: Sample) -> float:

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from etf_backtest.errors import InvalidParametersError, UndefinedMetricError
-from etf_backtest.metrics.sample import NEGLIGIBLE, Sample, evaluate
+from etf_backtest.errors.wording import quoted
+from etf_backtest.metrics.periods import FLAT
+from etf_backtest.metrics.sample import Sample, evaluate
 from etf_backtest.typing import FloatArray
 
 TAIL = 0.05
@@ -69,7 +71,7 @@ def conditional_value_at_risk_of(sample: Sample) -> float:
 def tail_ratio_of(sample: Sample) -> float:
     """`tail_ratio` of a sample."""
     low = float(percentile(sample.ordered, TAIL))
-    if abs(low) <= NEGLIGIBLE:
+    if abs(low) <= FLAT:
         raise UndefinedMetricError("the 5th percentile of the returns is 0")
     return abs(float(percentile(sample.ordered, 1.0 - TAIL)) / low)
 
@@ -97,8 +99,9 @@ def tail_mean(ordered: FloatArray, tail: float) -> FloatArray:
 
 
 def _checked_tail(tail: float) -> float:
-    if not 0.0 < tail < 1.0:
+    if not (isinstance(tail, float | np.floating) and 0.0 < tail < 1.0):
         raise InvalidParametersError(
-            "value_at_risk", [f"tail: expected a fraction between 0 and 1, received {tail}"]
+            "value_at_risk",
+            [f"tail: expected a fraction between 0 and 1, received {quoted(tail)}"],
         )
     return tail

@@ -15,6 +15,7 @@ import numpy as np
 
 from etf_backtest.errors import UndefinedMetricError
 from etf_backtest.metrics.moments import kurtosis_of_deviation, skewness_of_deviation
+from etf_backtest.metrics.periods import FLAT
 from etf_backtest.metrics.sample import NEGLIGIBLE, SESSIONS_PER_YEAR
 from etf_backtest.metrics.tail import TAIL, percentile, tail_mean
 from etf_backtest.typing import BoolArray, FloatArray
@@ -111,7 +112,7 @@ def _sharpe_ratio(windows: Windows) -> FloatArray:
 
 def _sortino_ratio(windows: Windows) -> FloatArray:
     downside = np.sqrt(np.mean(np.minimum(windows.excess, 0.0) ** 2, axis=1))
-    downside[downside <= NEGLIGIBLE] = np.nan
+    downside[windows.excess.min(axis=1) >= -FLAT] = np.nan
     ratio: FloatArray = windows.excess.mean(axis=1) * YEARLY / downside
     return ratio
 
@@ -137,7 +138,7 @@ def _conditional_value_at_risk(windows: Windows) -> FloatArray:
 
 def _tail_ratio(windows: Windows) -> FloatArray:
     low = percentile(windows.ordered, TAIL)
-    low = np.where(np.abs(low) <= NEGLIGIBLE, np.nan, low)
+    low = np.where(np.abs(low) <= FLAT, np.nan, low)
     ratio: FloatArray = np.abs(percentile(windows.ordered, 1.0 - TAIL) / low)
     return ratio
 
@@ -145,7 +146,7 @@ def _tail_ratio(windows: Windows) -> FloatArray:
 def _omega_ratio(windows: Windows) -> FloatArray:
     gains = np.maximum(windows.returns, 0.0).sum(axis=1)
     losses = -np.minimum(windows.returns, 0.0).sum(axis=1)
-    losses[losses <= NEGLIGIBLE * windows.size] = np.nan
+    losses[windows.returns.min(axis=1) >= -FLAT] = np.nan
     ratio: FloatArray = gains / losses
     return ratio
 

@@ -174,7 +174,7 @@ WILD = st.floats(-1.0, 1e300) | st.floats(-1e-300, 1e-300) | st.sampled_from([-1
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(WILD, WILD), min_size=1, max_size=50), st.floats(-0.99, 1e300))
+@given(st.lists(st.tuples(WILD, WILD), min_size=1, max_size=50), st.floats(-0.99, 1.0))
 def test_extremes_have_a_value_or_a_reason(wild: list[tuple[float, float]], rate: float) -> None:
     own, benchmark = (np.array(column) for column in zip(*wild, strict=True))
     days = np.datetime64("2000-01-01") + np.arange(own.size + 1) * 20

@@ -230,7 +230,11 @@ def test_summary_has_its_window() -> None:
         ([0.1, 0.2], {"risk_free": -1.0}, "risk-free rate is -1.0"),
         ([0.1, 0.2], {"risk_free": math.nan}, "risk-free rate is nan"),
         ([0.1, 0.2], {"risk_free": math.inf}, "risk-free rate is inf"),
-        ([0.1, 0.2], {"risk_free": "2 %"}, "risk-free rate is str, expected a number or a series"),
+        (
+            [0.1, 0.2],
+            {"risk_free": "2 %"},
+            "risk-free rate is '2 %', expected a number or a series",
+        ),
         ([0.1, 0.2], {"risk_free": {"2020-01-01": 0.1}}, "dated series, but .* no dates"),
         ("ten", {}, "returns: expected numbers"),
         ([0.1, 1j], {}, "returns: expected numbers, received the type complex128"),
