@@ -17,6 +17,7 @@ from etf_backtest.market.missing import CompletePrices, complete_prices
 from etf_backtest.market.sessions import as_date
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.strategies import Strategy
+from etf_backtest.strategies.checks import check_strategy
 from etf_backtest.typing import DateLike
 
 
@@ -121,7 +122,6 @@ def check_kinds(panel: object, strategy: object, rules: object) -> None:
     """
     for name, value, kind, hint in (
         ("panel", panel, PricePanel, "PricePanel.from_frame(frame) makes one"),
-        ("strategy", strategy, Strategy, "BuyAndHold({'SPY': 1.0}), for example"),
         ("rules", rules, Rules, "Rules(rebalance='monthly'), for example"),
     ):
         if not isinstance(value, kind):
@@ -129,3 +129,4 @@ def check_kinds(panel: object, strategy: object, rules: object) -> None:
                 "simulate",
                 [f"{name}: expected a {kind.__name__}, received {type(value).__name__}: {hint}"],
             )
+    check_strategy(strategy)

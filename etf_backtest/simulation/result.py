@@ -136,7 +136,8 @@ class SimulationResult(FrozenArrays):
         At least -1: a debt that is left at the end is not a loss of more than everything.
         """
         equity, flows = self.book.equity, self.book.flows
-        returns: FloatArray = (equity[1:] - flows[1:]) / equity[:-1] - 1.0
+        with np.errstate(over="ignore"):  # metrics refuse what is not finite
+            returns: FloatArray = (equity[1:] - flows[1:]) / equity[:-1] - 1.0
         returns = np.maximum(returns, -1.0)
         returns.flags.writeable = False
         return returns

@@ -32,7 +32,7 @@ def adviser(strategy: Strategy, inputs: Inputs, terms: Terms) -> Adviser:
 
     def targets(row: int) -> Targets:
         stop = before + row + 1
-        if stop < (1 if span is None else span):
+        if stop < strategy.needed_sessions:
             return Targets((ZERO,) * len(inputs.symbols), ONE)
         known = inputs.history.rows(0 if span is None else stop - span, stop).detached()
         when = f"that {strategy.name} decided on {inputs.dates[row]}"
