@@ -71,17 +71,23 @@ class UndefinedMetricError(EtfBacktestError):
     """A metric has no finite value here; the message is the reason."""
 
 
+_MOST_LEVERAGE = 10
+"""What Rules.max_leverage allows at most."""
+
+
 class LeverageError(AllocationError):
     """Allocations or target weights whose sum is above what the rules allow."""
 
     def __init__(self, total: float, *, when: str = "", max_leverage: float = 1.0) -> None:
         off = "1: leverage is off" if max_leverage == 1 else f"max_leverage = {max_leverage:g}"
-        enough = max(math.ceil(round(total * 100, 6)) / 100, max_leverage + 0.01)
+        hint = "they look like percent"
+        if total <= _MOST_LEVERAGE:
+            enough = max(math.ceil(round(total * 100, 6)) / 100, max_leverage + 0.01)
+            hint = f"Rules(max_leverage={enough:g}, borrow_rate=...) lets a portfolio borrow"
         EtfBacktestError.__init__(
             self,
             f"the weights{when} sum to {total:.10g}, above {off}",
-            remedy="weights are fractions of the value, 0.6 is 60 %; "
-            f"Rules(max_leverage={enough:g}) lets a portfolio borrow",
+            remedy=f"weights are fractions of the value, 0.6 is 60 %; {hint}",
         )
         self.symbol = None
         self.value = total

@@ -23,7 +23,7 @@ TABLE: list[Case] = [
         lambda: run(BuyAndHold({"A": 0.8, "GAP": 0.7}), start="2024-03-06"),
         LeverageError,
         "the weights that buy_and_hold decided on 2024-03-06 sum to 1.5, above 1: leverage is off",
-        "Rules(max_leverage=1.5) lets a portfolio borrow",
+        "Rules(max_leverage=1.5, borrow_rate=...) lets a portfolio borrow",
     ),
     (
         "weights above what may be borrowed",
