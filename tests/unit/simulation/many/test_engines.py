@@ -110,29 +110,38 @@ def test_sales_alone_leave_cash(engine: EngineName) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_sold_leaves_no_dust(engine: EngineName) -> None:
-    """A is sold at 1, all of it, and then worth 1e13 times as much: nobody has any.
+    """All but the last symbol is sold, and then worth 1e13 times as much: nobody has any.
 
-    B is wanted with 1/3 and does not move, nor does cash: each value is 1, to the last bit.
+    The last one and cash do not move: all values after the sale are the same.
     """
-    prices = np.ones((6, 2))
-    prices[3:, 0] = 1e13
-    market = course_of(prices, np.ones(5), np.array([0, 1]), rate=0.0)
-    path = np.empty((6, 1))
-    run_with(engine, market, np.array([[[0.7, 0.2], [0.0, 1 / 3]]]), path)
-    np.testing.assert_allclose(path[:, 0], 1.0, rtol=3e-16)
+    generator = np.random.default_rng(2)
+    prices = np.exp(generator.normal(0, 0.05, (8, 6)))
+    prices[4:] = prices[3]
+    prices[5:, :5] *= 1e13
+    market = course_of(prices, np.ones(7), np.array([0, 3]), rate=7e-4)
+    targets = np.zeros((70, 2, 6))
+    targets[:, 0] = generator.dirichlet(np.ones(6), 70)
+    targets[:, 1, 5] = 1 / 3
+    path = np.empty((8, 70))
+    run_with(engine, market, targets, path)
+    np.testing.assert_allclose(path[4:], np.broadcast_to(path[3], (4, 70)), rtol=4e-16)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_rounding_is_not_cash_that_earns_interest(engine: EngineName) -> None:
-    """All is invested and nothing moves: there is no order after the first, and no cash.
+    """All is invested and all prices move alike: there is no order after the first, and no cash.
 
-    Cash grows tenfold a session. What is bought is 1 / 1.1 after costs of 10 %.
+    Cash would grow tenfold a session. What is bought is 1 / 1.1 after costs of 10 %.
     """
-    hair = 5.05758157e-09
-    market = course_of(np.ones((13, 2)), np.full(12, 10.0), np.arange(12), rate=0.1)
-    path = np.empty((13, 1))
-    run_with(engine, market, np.array([[[1 - hair, hair]]]), path)
-    np.testing.assert_allclose(path[1:, 0], 1 / 1.1, rtol=1e-15)
+    generator = np.random.default_rng(3)
+    level = np.exp(generator.normal(0, 0.05, 13))
+    prices = np.repeat(level[:, np.newaxis], 6, axis=1)
+    market = course_of(prices, np.full(12, 10.0), np.arange(12), rate=0.1)
+    targets = generator.dirichlet(np.ones(6), (70, 1))
+    path = np.empty((13, 70))
+    run_with(engine, market, targets / targets.sum(axis=-1, keepdims=True), path)
+    expected = np.repeat(level[1:, np.newaxis] / level[0] / 1.1, 70, axis=1)
+    np.testing.assert_allclose(path[1:], expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
