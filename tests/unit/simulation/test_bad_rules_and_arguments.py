@@ -30,7 +30,7 @@ TABLE: list[Case] = [
         lambda: run(BuyAndHold({"A": 1.5}), Rules(max_leverage=1.2, borrow_rate=0.05)),
         LeverageError,
         "sum to 1.5, above max_leverage = 1.2",
-        "Rules(max_leverage=1.5)",
+        "Rules(max_leverage=1.5, borrow_rate",
     ),
     (
         "weights that are percent",
