@@ -152,7 +152,7 @@ def test_leverage_that_the_rules_do_not_allow() -> None:
     with pytest.raises(LeverageError, match=r"sum to 1\.5, above 1: leverage is off") as caught:
         simulate(panel, HALF_MORE)
     assert isinstance(caught.value, AllocationError)
-    assert "Rules(max_leverage=1.5)" in str(caught.value)
+    assert "Rules(max_leverage=1.5, borrow_rate" in str(caught.value)
     rules = Rules(max_leverage=1.2, borrow_rate=0.05)
     with pytest.raises(LeverageError, match=r"sum to 1\.5, above max_leverage = 1\.2"):
         simulate(panel, HALF_MORE, rules)
