@@ -6,7 +6,15 @@ import errno
 import sys
 from typing import NamedTuple
 
-from etf_backtest.errors import EtfBacktestError, OutputError
+from etf_backtest.errors import (
+    BacktestFailedError,
+    EtfBacktestError,
+    InvalidParametersError,
+    LeverageError,
+    MissingPricesError,
+    NoClosesError,
+    OutputError,
+)
 
 NOT_MIGRATED = "create the tables with: etf-backtest migrate deploy"
 
@@ -25,7 +33,7 @@ def explain(error: BaseException) -> Failure:
         # no file is named: it was a write to the output, which names none
         error = OutputError(error.strerror or "no space left")
     if isinstance(error, EtfBacktestError):
-        return Failure(error.message, error.remedy, error.exit_code)
+        return Failure(error.message, _remedy(error), error.exit_code)
     return (
         _explain_prisma(error)
         or _explain_asyncpg(error)
@@ -35,6 +43,30 @@ def explain(error: BaseException) -> Failure:
             1,
         )
     )
+
+
+def _remedy(error: EtfBacktestError) -> str | None:
+    """What to type, where the package says what to write in Python."""
+    cause = error.__cause__ if isinstance(error, BacktestFailedError) else error
+    if isinstance(cause, LeverageError):
+        return (
+            "weights are fractions of the value, 0.6 is 60 %; to borrow, say how much and at which "
+            "rate: --max-leverage 2 --borrow-rate 5%"
+        )
+    if isinstance(cause, NoClosesError):
+        return (
+            "import closes with dividends and splits (etf-backtest prices import FILE --closes "
+            "traded), or leave --dividends cash away"
+        )
+    if isinstance(cause, MissingPricesError):
+        return (
+            "import them, choose another window (--from, --to), or say what to do about them: "
+            "--missing common for the ends of a window, --missing ffill:N for gaps of at most N "
+            "sessions"
+        )
+    if isinstance(cause, InvalidParametersError) and "borrow_rate: expected" in cause.message:
+        return "give one: --borrow-rate 5%"
+    return error.remedy
 
 
 def _explain_prisma(error: BaseException) -> Failure | None:

@@ -13,6 +13,7 @@ from etf_backtest.cli.options import JSON
 from etf_backtest.cli.session import with_database
 
 if TYPE_CHECKING:
+    from etf_backtest.database.connection import Database
     from etf_backtest.database.models import Portfolio
 
 app = typer.Typer(no_args_is_help=True, help="Target allocations and the capital they start with.")
@@ -23,6 +24,11 @@ def _decimal(text: str, what: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation:
         raise typer.BadParameter(f"{text!r} is not a number", param_hint=what) from None
+
+
+def _fraction(text: str) -> Decimal:
+    number = _decimal(text.removesuffix("%"), "HOLDING")
+    return number / 100 if text.endswith("%") else number
 
 
 def parse_allocations(holdings: list[str]) -> dict[str, Decimal]:
@@ -37,7 +43,7 @@ def parse_allocations(holdings: list[str]) -> dict[str, Decimal]:
             )
         if symbol.upper() in allocations:
             raise typer.BadParameter(f"{symbol.upper()} is given twice", param_hint="HOLDING")
-        allocations[symbol.upper()] = _decimal(fraction, "HOLDING")
+        allocations[symbol.upper()] = _fraction(fraction)
     return allocations
 
 
@@ -68,18 +74,19 @@ def create(
     description: Annotated[str | None, typer.Option(help="A note for yourself.")] = None,
     json: JSON = False,
 ) -> None:
-    """Create a portfolio. What the fractions leave of 1 stays in cash.
+    """Create a portfolio of fractions, 0.6 or 60%. What they leave of 1 stays in cash.
 
     Example: etf-backtest portfolio create balanced MTUM=0.6 USMV=0.4 --capital 100000
     """
-    from etf_backtest.services.portfolios import create_portfolio
+    from etf_backtest.services.portfolios import create_portfolio, strange_symbols
 
-    if re.fullmatch(r"[A-Za-z0-9.^$-]+=[0-9.]+", name):
+    if re.fullmatch(r"[A-Za-z0-9.^$-]+=[0-9.]+%?", name):
         raise typer.BadParameter(f"{name!r} is a holding: the name comes first", param_hint="NAME")
     allocations = parse_allocations(holdings)
     amount = _decimal(capital, "--capital")
-    portfolio = with_database(
-        lambda db: create_portfolio(
+
+    async def created(db: Database) -> tuple[Portfolio, tuple[str, ...]]:
+        row = await create_portfolio(
             db,
             name=name,
             allocations=allocations,
@@ -87,7 +94,16 @@ def create(
             currency=currency,
             description=description,
         )
-    )
+        return row, await strange_symbols(db, allocations)
+
+    portfolio, strange = with_database(created)
+    if strange:
+        console.warn(
+            f"nothing is stored of {', '.join(strange)}: no prices, and no word in etf list; "
+            "import prices before you run a backtest, or look for a typing error"
+        )
+    if cash := 1 - sum(allocations.values()):
+        console.warn(f"{cash:.2%} stays in cash: the allocations sum to {1 - cash:.2%}")
     if json:
         console.show_json(_as_data(portfolio))
     else:

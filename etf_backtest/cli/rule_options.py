@@ -18,6 +18,7 @@ from etf_backtest.cli.rule_texts import (
     parse_rate,
 )
 from etf_backtest.errors import InvalidParametersError
+from etf_backtest.services.written import explained, hint, with_fractions
 
 WHEN, MONEY = "When it trades", "Money in and out"
 COSTS, RATES, PRICES = "What trading costs", "Rates a year: 0.02, 2% or a CSV file", "Prices"
@@ -226,6 +227,27 @@ def merged(file: Mapping[str, object], given: Given) -> Fields:
     return fields
 
 
+def in_options(error: InvalidParametersError, given: Given) -> InvalidParametersError:
+    """The error with the option's name in place of the rule's, where an option set it."""
+    group = error.owner.rpartition(": ")[2].partition("[")[0] if ": " in error.owner else ""
+    problems, flags = [], set()
+    for problem in error.problems:
+        key, _, said = problem.partition(": ")
+        name = key.partition(".")[0]
+        rules = (f"{group}.{name}", f"{group}.bands.{name}", name, group)
+        flag = next((FLAGS[rule] for rule in rules if given.get(rule) not in (None, [])), None)
+        flags.add(flag)
+        whole = flag is not None and flag == FLAGS.get(group)  # a part of a flow, say
+        problems.append((flag, problem if flag is None or whole else said))
+    if len(flags) == 1 and (flag := flags.pop()) is not None:
+        return InvalidParametersError(flag, [said for _, said in problems])
+    return InvalidParametersError(
+        error.owner,
+        [said if flag is None else f"{flag}: {said}" for flag, said in problems],
+        accepted=error.accepted,
+    )
+
+
 def lone_offset(file: Mapping[str, object], given: Given) -> int | None:
     """The offset where nothing but the strategy says what it counts from.
 
@@ -267,9 +289,12 @@ def _rebalancing(file: object, given: Mapping[str, str | Sequence[str]]) -> obje
 
     def parts(value: object, where: str) -> Fields:
         try:
-            read = as_rebalancing(value)
+            read = as_rebalancing(with_fractions(value))
+        except InvalidParametersError as error:
+            raise explained(error, where, error.accepted) from None
         except ValueError as error:
-            raise InvalidParametersError(where, [f"{error}, received {value!r}"]) from None
+            problem = f"{error}, received {value!r}"
+            raise InvalidParametersError(where, [problem + hint(problem)]) from None
         return read.model_dump(exclude_unset=True) if isinstance(read, Rebalancing) else {}
 
     fields = parts(file, "rebalance")

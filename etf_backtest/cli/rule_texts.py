@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TypeAlias
 
 from etf_backtest.errors import InvalidParametersError
+from etf_backtest.services.written import NUMBER, as_number, meant
 
 PERIODS = ("daily", "weekly", "monthly", "quarterly", "semiannual", "annual")
 FLOW_FORM = (
@@ -26,8 +25,6 @@ _FIELDS = {
     "offset": "offset",
 }
 """Words of a flow that are followed by a value, and what CashFlow calls it."""
-_NUMBER = re.compile(r"[+-]?(\d[\d_]*(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?%?", re.ASCII | re.IGNORECASE)
-
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}", re.ASCII)
 
@@ -40,17 +37,9 @@ def parse_number(text: str, option: str) -> float:
     InvalidParametersError
         It is neither, or too large to be a number.
     """
-    try:
-        if _NUMBER.fullmatch(text) is None:
-            raise InvalidOperation  # noqa: TRY301  # one message for both
-        number = Decimal(text.removesuffix("%"))
-        value = float(number / 100 if text.endswith("%") else number)
-        if not math.isfinite(value):
-            raise InvalidOperation  # noqa: TRY301  # one message for both
-    except InvalidOperation:
-        raise InvalidParametersError(
-            option, [f"{text!r} is not a number such as 0.02 or 2%"]
-        ) from None
+    value = as_number(text)
+    if value is None:
+        raise InvalidParametersError(option, [f"{text!r} is not a number such as 0.02 or 2%"])
     return value
 
 
@@ -62,7 +51,7 @@ def parse_rate(text: str, option: str) -> float | dict[str, float]:
     InvalidParametersError, RateError
         It is neither, or the file has a row that cannot be used.
     """
-    if _NUMBER.fullmatch(text) is not None:
+    if NUMBER.fullmatch(text) is not None:
         return parse_number(text, option)
     if not Path(text).exists() and Path(text).suffix.lower() != ".csv":
         raise InvalidParametersError(
@@ -117,8 +106,9 @@ def _next_word(text: str, words: Sequence[str], option: str) -> tuple[str, objec
     if word.lower() in PERIODS:
         return "every", word.lower(), rest
     if word.lower() not in _FIELDS:
+        near = meant(word, (*PERIODS, *_FIELDS))
         raise InvalidParametersError(
-            option, [f"{text!r}: {word!r} is not understood: expected {FLOW_FORM}"]
+            option, [f"{text!r}: {word!r} is not understood: {near or f'expected {FLOW_FORM}'}"]
         )
     if not rest:
         raise InvalidParametersError(option, [f"{text!r}: nothing follows {word!r}"])

@@ -42,9 +42,10 @@ def _other_kind(strategy: Strategy) -> str:
 
 
 def parse_settings(texts: list[str]) -> dict[str, object]:
-    """NAME=VALUE arguments; a value that is JSON (126, 0.5, true, null) is taken as that."""
+    """NAME=VALUE arguments; JSON (126, 0.5, true, null) is taken as that, 5% as 0.05."""
     from etf_backtest.cli.rule_texts import parse_assignment
     from etf_backtest.errors import InvalidParametersError
+    from etf_backtest.services.written import with_fractions
 
     settings: dict[str, object] = {}
     for text in texts:
@@ -54,7 +55,7 @@ def parse_settings(texts: list[str]) -> dict[str, object]:
         try:
             settings[name] = json_module.loads(value)
         except ValueError:
-            settings[name] = value
+            settings[name] = with_fractions(value)
     return settings
 
 

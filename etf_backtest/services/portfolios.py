@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from etf_backtest.database.models import UniqueViolationError
+from etf_backtest.database.price_store import coverage
 from etf_backtest.errors import InvalidPortfolioError, NameTakenError, NotFoundError
 from etf_backtest.market.bar import is_symbol
 from etf_backtest.services.accounts import local_user
@@ -78,6 +79,14 @@ async def create_portfolio(
         )
     except UniqueViolationError:
         raise NameTakenError("portfolio", name) from None
+
+
+async def strange_symbols(db: Database, symbols: Iterable[str]) -> tuple[str, ...]:
+    """Those of the symbols of which neither prices nor anything else is stored."""
+    wanted = list(symbols)
+    funds = await db.etfinfo.find_many(where={"symbol": {"in": wanted}})
+    known = {fund.symbol for fund in funds} | {each.symbol for each in await coverage(db.url)}
+    return tuple(symbol for symbol in wanted if symbol not in known)
 
 
 def check_portfolio(

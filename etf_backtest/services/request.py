@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from etf_backtest.errors import InvalidParametersError
+from etf_backtest.database.price_store import coverage
+from etf_backtest.errors import InvalidParametersError, NoPricesError
 from etf_backtest.market.rates import rates_in_force
 from etf_backtest.services.portfolios import check_capital, check_name, find_portfolio
 from etf_backtest.services.price_panel import FittedWindow, fit_window, load_prices
 from etf_backtest.services.strategies import build_stored, find_strategy
+from etf_backtest.services.written import meant
 from etf_backtest.simulation import Rebalancing, Rules, check_risk_free
 from etf_backtest.simulation.preparation import Prepared, prepare
 from etf_backtest.simulation.units import units_of
@@ -127,7 +129,10 @@ async def check_request(db: Database, asked: Asked) -> Request:
         rules = with_offset(rules, strategy, asked.rebalance_offset)
     benchmark = None if asked.benchmark is None else asked.benchmark.upper()
     symbols = [*strategy.symbols, *([] if benchmark is None else [benchmark])]
-    loaded = await load_prices(db.url, symbols)
+    try:
+        loaded = await load_prices(db.url, symbols)
+    except NoPricesError as error:
+        raise await _with_suggestion(db, error, strategy, benchmark) from None
     window = fit_window(loaded.panel, asked.start, asked.end, rules.missing)
     check_inputs(
         prepare(loaded.panel, strategy, rules, benchmark, window.start, window.end),
@@ -148,6 +153,20 @@ async def check_request(db: Database, asked: Asked) -> Request:
         window=window,
         notes=(*allocation_notes(strategy, allocations), *loaded.notes, *window.notes),
     )
+
+
+async def _with_suggestion(
+    db: Database, error: NoPricesError, strategy: Strategy, benchmark: str | None
+) -> NoPricesError:
+    """The error, with the symbols that may have been meant, where nothing is stored of one."""
+    known = [each.symbol for each in await coverage(db.url)]
+    if error.symbol in known:
+        return error
+    near = meant(error.symbol, known)
+    remedy = ", or ".join(part for part in (near.rstrip("?"), error.remedy) if part)
+    is_benchmark = error.symbol == benchmark and error.symbol not in strategy.symbols
+    what = "the benchmark has no prices" if is_benchmark else "no prices are stored"
+    return NoPricesError(error.symbol, what, remedy=remedy)
 
 
 def check_inputs(

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from etf_backtest.errors import EtfBacktestError, InvalidParametersError
 from etf_backtest.market.rates import DatedRates, as_rate
+from etf_backtest.services.written import explained, hint, with_fractions
 from etf_backtest.simulation import CashFlow, Costs, Rules
 
 RISK_FREE = "risk_free"
@@ -19,6 +20,15 @@ RATES = ("cash_rate", "borrow_rate", RISK_FREE)
 ACCEPTED = (*Rules.model_fields, RISK_FREE)
 NESTED = {"Costs": "costs", "Rebalancing": "rebalance", "Bands": "rebalance"}
 """Which rule a model stands for that refuses its values."""
+
+PLACES = {
+    **dict.fromkeys(Costs.model_fields, "[costs]"),
+    **dict.fromkeys(("amount", "percent", "every", "inflation"), "[[cash_flows]]"),
+    **dict.fromkeys(("bands", "absolute", "relative", "offset", "period"), "[rebalance]"),
+}
+"""Where names belong that are no rules but parts of one."""
+FRACTIONS = (*RATES, "rebalance", "cash_flows", "expense_ratios")
+"""Rules in which 2% may be written for 0.02."""
 
 RuleFields: TypeAlias = dict[str, object]
 """Rules as they are written, not yet validated: what is left out is not there."""
@@ -41,7 +51,9 @@ def read_table(path: Path) -> RuleFields:
     except OSError as error:
         raise InvalidParametersError(path.name, [f"cannot be read: {error.strerror}"]) from error
     except ValueError as error:  # both parsers' errors, and text that is not UTF-8
-        raise InvalidParametersError(path.name, [f"cannot be understood: {error}"]) from error
+        twice = "; write [[cash_flows]], with two brackets" if "'cash_flows'" in str(error) else ""
+        problem = f"cannot be understood: {error}{twice}"
+        raise InvalidParametersError(path.name, [problem]) from error
     if not isinstance(data, dict):
         raise InvalidParametersError(path.name, ["expected names and values ({...})"])
     return data
@@ -74,6 +86,9 @@ def rules_of(fields: RuleFields, *, owner: str = "rules") -> tuple[Rules, float 
     InvalidParametersError
         In the name of `owner`, with the key of each value that is wrong.
     """
+    fields = {
+        key: with_fractions(value) if key in FRACTIONS else value for key, value in fields.items()
+    }
     rates = {
         key: _rate(fields[key], key, owner)
         for key in RATES
@@ -87,19 +102,19 @@ def rules_of(fields: RuleFields, *, owner: str = "rules") -> tuple[Rules, float 
         return Rules.model_validate(values), risk_free
     except InvalidParametersError as error:
         if error.owner == "Rules":
-            where, accepted = owner, ACCEPTED
-        else:
-            where, accepted = f"{owner}: {_key(fields, error)}", error.accepted
-        raise InvalidParametersError(where, error.problems, accepted=accepted) from None
+            raise explained(error, owner, ACCEPTED, PLACES) from None
+        raise explained(error, f"{owner}: {_key(fields, error)}", error.accepted) from None
 
 
 def _rate(value: object, key: str, owner: str) -> float | DatedRates:
     try:
         rate = as_rate(value)
     except EtfBacktestError as error:  # before ValueError, which some of them are as well
-        raise InvalidParametersError(owner, [f"{key}: {error.message}"]) from None
+        problem = f"{key}: {error.message}"
+        raise InvalidParametersError(owner, [problem + hint(problem)]) from None
     except ValueError as error:
-        raise InvalidParametersError(owner, [f"{key}: {error}, received {value!r}"]) from None
+        problem = f"{key}: {error}, received {value!r}"
+        raise InvalidParametersError(owner, [problem + hint(problem)]) from None
     return cast("float | DatedRates", rate)
 
 
@@ -138,23 +153,24 @@ EXAMPLES = {
 """Values of rules that are not set by default."""
 
 HEADER = """\
-# Rules of a run: etf-backtest backtest run --rules FILE ...
-#
-# Each line shows a rule's default, or an example where it is not set by default; take away the "# "
-# before what you change. Options on the command line go before what stands here. Rates, ratios and
-# percents are fractions: 0.02 is 2 %. A rate may be a dated series: {2019-08-01 = 0.0214, ...}.
+## Rules of a run: etf-backtest backtest run --rules FILE ...
+##
+## Each line that begins with "# " shows a rule's default, or an example where it is not set by
+## default; take away the "# " before what you change. Options on the command line go before what
+## stands here. Rates, ratios and percents are fractions: 0.02 is 2 %, and so is "2%". A rate may be
+## a dated series: {2019-08-01 = 0.0214, ...}.
 """
 
 FLOWS_AND_FEES = """\
 
-# Contributions and withdrawals: an amount in USD or a percent of the value, below 0 goes out; every
-# period or on a date; optional: offset, inflation, start, end.
+## Contributions and withdrawals: an amount in USD or a percent of the value, below 0 goes out;
+## every period or on a date; optional: offset, inflation, start, end. One block for each.
 # [[cash_flows]]
 # amount = -500.0
 # every = "monthly"
 # inflation = 0.025
 
-# Fees a year that are taken out of a symbol's prices: for proxy series.
+## Fees a year that are taken out of a symbol's prices: for proxy series.
 # [expense_ratios]
 # SPY = 0.000945
 """
@@ -166,11 +182,11 @@ def rules_template() -> str:
     lines = [HEADER]
     for name in plain:
         if name == RISK_FREE:
-            lines += ["# Annual rate for the ratios, a fraction or a dated series."]
+            lines += ["## Annual rate for the ratios, a fraction or a dated series."]
             lines += ["# risk_free = 0.0\n"]
         else:
             lines.extend(_template_lines(Rules, name))
-    lines.extend(("# What an order costs.", "# [costs]"))
+    lines.extend(("## What an order costs.", "# [costs]"))
     for name in Costs.model_fields:
         lines.extend(_template_lines(Costs, name))
     return "\n".join(lines).rstrip() + "\n" + FLOWS_AND_FEES
@@ -179,4 +195,4 @@ def rules_template() -> str:
 def _template_lines(model: type[BaseModel], name: str) -> tuple[str, str]:
     field = model.model_fields[name]
     value = EXAMPLES.get(name) or json.dumps(field.default)
-    return f"# {field.description}", f"# {name} = {value}\n"
+    return f"## {field.description}", f"# {name} = {value}\n"

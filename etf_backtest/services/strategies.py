@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, cast
 from etf_backtest.database.models import StrategyType, UniqueViolationError, to_json
 from etf_backtest.errors import (
     EtfBacktestError,
+    InvalidParametersError,
     InvalidPortfolioError,
     NameTakenError,
     NotFoundError,
+    UnknownStrategyError,
 )
 from etf_backtest.services.accounts import local_user
 from etf_backtest.services.portfolios import check_name, parse_uuid
+from etf_backtest.services.written import explained, meant
 from etf_backtest.strategies import STRATEGIES, find_strategy_class
 from etf_backtest.typing import JsonObject
 
@@ -49,9 +52,11 @@ class StrategyKind:
         InvalidParametersError
             Naming the parameter that is out of bounds, missing or unknown.
         """
-        values: JsonObject = self.strategy.Parameters.model_validate(dict(parameters)).model_dump(
-            mode="json"
-        )
+        model = self.strategy.Parameters
+        try:
+            values: JsonObject = model.model_validate(dict(parameters)).model_dump(mode="json")
+        except InvalidParametersError as error:
+            raise explained(error, error.owner, error.accepted) from None
         return values
 
     def schema(self) -> JsonObject:
@@ -78,7 +83,16 @@ def strategy_kind(name: str) -> StrategyKind:
     if registered in STRATEGIES:
         return StrategyKind(registered, None, STRATEGIES[registered])
     entry_point = name.removeprefix(f"{CUSTOM}:")
-    strategy = find_strategy_class(entry_point)
+    try:
+        strategy = find_strategy_class(entry_point)
+    except UnknownStrategyError as error:
+        if error.name != entry_point:
+            raise  # a package's own mistake
+        same = [each for each in error.known if each.replace("_", "-") == name.replace("_", "-")]
+        if same:  # an entry point, with hyphens for underscores
+            return strategy_kind(f"{CUSTOM}:{same[0]}")
+        error.remedy = meant(registered, error.known) or error.remedy
+        raise
     if entry_point in STRATEGIES:  # custom:momentum
         return StrategyKind(entry_point, None, strategy)
     return StrategyKind(CUSTOM, entry_point, strategy)

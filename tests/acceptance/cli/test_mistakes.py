@@ -34,7 +34,11 @@ def error_line(err: str) -> str:
             ["backtest", "run", "-p", "x", "-s", "y", "--from", "2016-01-01", "--to", "2015-01-01"],
             "2015-01-01 is not after",
         ),
-        (["backtest", "run", "-p", "x", "-s", "y", "--capital", "lots"], "initial_capital: input"),
+        (["backtest", "run", "-p", "x", "-s", "y", "--capital", "lots"], "error: --capital: input"),
+        (
+            ["backtest", "run", "-p", "x", "-s", "y", "--cash-flow", "-500", "monthly"],
+            "'monthly' is left over: what has blanks in it needs quotes",
+        ),
         (["backtest", "run", "-p", "x", "-s", "y", "--cash-rate", "2"], "above -1 and at most 1"),
         (["backtest", "run", "-p", "x", "-s", "y", "--risk-free", "5"], "above -1 and at most 1"),
         (
@@ -61,13 +65,16 @@ def test_wrong_usage_is_2_before_any_database_is_touched(
 
 
 def test_failures_are_one_line_with_a_remedy(cli: RunCli, user_home: Path) -> None:
-    cli("portfolio", "create", "savings", "SPY=0.6", "AGG=0.4")
+    said = cli("portfolio", "create", "savings", "SPY=60%", "AGG=0.3").err
+    assert "nothing is stored of SPY, AGG: no prices" in said
+    assert "10.00% stays in cash" in said
     for arguments, message in [
         (
             ["portfolio", "show", "saving"],
             "there is no portfolio 'saving' -> did you mean savings?",
         ),
         (["portfolio", "create", "savings", "SPY=1"], "already -> choose another name"),
+        (["portfolio", "create", "big", "SPY=60%", "AGG=50%"], "sum to 1.1"),
         (["portfolio", "create", "big", "SPY=60", "AGG=40"], "60 % is 0.6"),
         (["portfolio", "create", "big", "SPY=0.6", "AGG=0.5"], "sum to 1.1"),
         (["portfolio", "create", "big", "SPY=0.33333"], "at most four decimals"),

@@ -86,7 +86,7 @@ def test_create_list_and_show(cli: RunCli, user_home: Path) -> None:
 
 
 def test_the_name_of_a_type_may_be_written_as_that_of_the_system_s_strategy(cli: RunCli) -> None:
-    cli("strategy", "create", "mine", "-t", "volatility-target", "--set", "target=0.08")
+    cli("strategy", "create", "mine", "-t", "volatility-target", "--set", "target=8%")
     shown = cli("strategy", "show", "mine", "--json").data
     assert (shown["type"], shown["parameters"]["target"]) == ("volatility_target", 0.08)
 
@@ -97,14 +97,22 @@ def test_what_cannot_be_stored_is_one_line_and_nothing_is_stored(
     cli("strategy", "create", "taken", "-t", "equal-weight")
     (user_home / "p.json").write_text('{"lookback": 5}')
     for code, arguments, message in (
-        (2, ["x", "-t", "momentun"], "there is no strategy 'momentun'"),
-        (2, ["x", "-t", "momentum", "--set", "lookback=5"], "lookback: extra inputs"),
+        (2, ["x", "-t", "momentun"], "no strategy 'momentun' -> did you mean momentum?"),
+        (
+            2,
+            ["x", "-t", "momentum", "--set", "lookback=5"],
+            "lookback: unknown key; did you mean look_back?",
+        ),
         (2, ["x", "-t", "momentum", "--set", "look_back=0"], "look_back: input should be greater"),
         (2, ["x", "-t", "momentum", "--set", "look_back=1e999"], "look_back: input should be a"),
         (2, ["x", "-t", "momentum", "--set", "look_back=NaN"], "look_back: input should be a"),
         (2, ["x", "-t", "momentum", "--set", "look_back"], "expected NAME=VALUE"),
         (2, ["x", "-t", "momentum", "--set", "skip=1", "--set", "skip=2"], "skip is given twice"),
-        (2, ["x", "-t", "momentum", "--parameters", "p.json"], "lookback: extra inputs"),
+        (
+            2,
+            ["x", "-t", "momentum", "--parameters", "p.json"],
+            "lookback: unknown key; did you mean look_back?",
+        ),
         (2, ["x", "-t", "momentum", "--parameters", "q.json"], "q.json: cannot be read"),
         (1, ["taken", "-t", "momentum"], "there is a strategy 'taken' already"),
         (1, ["Fixed_weights", "-t", "buy-and-hold"], "'Fixed_weights' is a strategy of the system"),

@@ -216,7 +216,7 @@ async def test_what_is_asked_for_is_checked_before_a_row_is_written(
         with pytest.raises(error, match=message):
             await run_backtest(db, portfolio=portfolio, strategy=strategy)
     await add_prices("BBB", ["100", "120", "110"])
-    with pytest.raises(NoPricesError, match="CCC: no prices"):
+    with pytest.raises(NoPricesError, match="CCC: the benchmark has no prices"):
         await run_backtest(db, portfolio="p", strategy="buy-and-hold", benchmark="ccc")
     with pytest.raises(InvalidParametersError, match="cash_rate"):
         await run_backtest(db, portfolio="p", strategy="buy-and-hold", cash_rate=7)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from etf_backtest.cli.rule_options import OPTIONS, lone_offset, merged
+from etf_backtest.cli.rule_options import OPTIONS, in_options, lone_offset, merged
 from etf_backtest.errors import InvalidParametersError
 from etf_backtest.market import ForwardFill
 from etf_backtest.market.rates import DatedRates
@@ -62,14 +62,31 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
     # what a row keeps in its options is a file of rules, too
     stored.write_text(json.dumps({**FULL.to_dict(), "risk_free": {"2020-01-01": 0.03}}))
     assert rules_of(read_rules(stored)) == (FULL, DatedRates.of({"2020-01-01": 0.03}))
+    # percents are fractions
+    percents = TOML.replace("0.05)", "5%)").replace(" 0.05\n", ' "5%"\n')
+    for number, percent in (("0.02", "2%"), ("0.01", "1%"), ("0.001", "0.1%")):
+        percents = percents.replace(f" {number}\n", f' "{percent}"\n')
+    toml.write_text(percents)
+    assert percents.count("%") == 7
+    assert rules_of(read_rules(toml)) == (FULL, 0.01)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("comission = 1", "comission: extra inputs .*rules.toml accepts initial_capital"),
+        ("foo = 1", "foo: unknown key .*rules.toml accepts initial_capital"),
+        ("dividend = 1", "dividend: unknown key; did you mean dividends\\?$"),
+        ("comission_bps = 1", "comission_bps: unknown key; did you mean commission_bps"),
+        ("commission_bps = 1", r"commission_bps: it belongs under \[costs\]$"),
+        ('amount = 1\nevery = "daily"', r"amount: it belongs under \[\[cash_flows\]\]"),
+        ("[cash_flows]\namount = 1\n[cash_flows]\n", r".* write \[\[cash_flows\]\], with two"),
+        ('rebalance = "yearly"', "rebalance: expected never.*'yearly'; did you mean annual"),
+        ('rebalance = ["monthy"]', "rebalance: expected never.*; did you mean monthly"),
+        ("[rebalance.bands]\nabsolute = 5", r"rebalance: absolute: .*\(a fraction: 5 % is 0.05\)$"),
+        ("risk_free = 2.5", r"risk_free: .*\(a fraction: 2.5 % is 0.025\)"),
+        ('cash_flows = [{amount="5%", every="daily"}]', r"cash_flows\[0\]: amount: input should"),
         ("[costs]\ncommission_bps = -1", "costs: commission_bps: .*or equal to 0, received -1"),
-        ("[costs]\nfoo = 1", "costs: foo: extra inputs .*costs accepts commission_bps"),
+        ("[costs]\nfoo = 1", "costs: foo: unknown key .*costs accepts commission_bps"),
         ('cash_flows = [{amount=1, every="daily"}, {amount=1}]', r"cash_flows\[1\]: expected eit"),
         ('rebalance = "hourly"', "rebalance: expected never, daily"),
         ('rebalance = ["monthly", "daily"]', "rebalance: period is given twice"),
@@ -112,7 +129,8 @@ def test_files_that_are_no_rules(tmp_path: Path) -> None:
 def test_the_template_has_every_rule_and_its_default() -> None:
     template = rules_template()
     assert tomllib.loads(template) == {}
-    uncommented = re.sub(r"^# (?=\[|\w+ = )", "", template, flags=re.MULTILINE)
+    assert all(line[:2] in ("##", "# ", "") for line in template.splitlines())
+    uncommented = re.sub(r"^# ", "", template, flags=re.MULTILINE)
     fields = tomllib.loads(uncommented)
     assert fields.keys() == {*Rules.model_fields, "risk_free"}
     assert fields["costs"].keys() == Costs.model_fields.keys()
@@ -183,6 +201,8 @@ def test_never_goes_before_a_period_of_the_file() -> None:
     ("given", "message"),
     [
         ({"rebalance": ["hourly"]}, "--rebalance: expected never, daily"),
+        ({"rebalance": ["yearly"]}, "--rebalance: .*'yearly'.*; did you mean annual"),
+        ({"rebalance": ["bands(absolut=5%)"]}, "--rebalance: absolut: .*did you mean absolute"),
         ({"rebalance": ["monthly", "weekly"]}, "--rebalance: period is given twice"),
         (
             {"rebalance.bands.absolute": "5%", "rebalance.offset": "1"},
@@ -202,3 +222,26 @@ def test_never_goes_before_a_period_of_the_file() -> None:
 def test_options_that_are_no_rules(given: dict[str, str | list[str]], message: str) -> None:
     with pytest.raises(InvalidParametersError, match=message):
         rules_of(merged({}, given))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"initial_capital": "-1"}, "--capital: input should be greater than 0, received '-1'"),
+        ({"costs.slippage_bps": "-1"}, "--slippage-bps: input should be greater than or equal"),
+        ({"rebalance.bands.absolute": "5"}, "--band-absolute: .*5 % is 0.05"),
+        ({"cash_rate": "2"}, "--cash-rate: expected a fraction.*2 % is 0.02"),
+        ({"cash_flows": ["5 on 2020-02-30"]}, "--cash-flow: on: '2020-02-30' is not a date"),
+        ({"expense_ratios": ["SPY=5"]}, "--expense-ratio: input should be .*5 % is 0.05"),
+        ({"lag": "x", "lot_size": "0"}, "rules: --lag: input .*; --lot-size: input should be"),
+        ({"lag": "", "max_leverage": None, "cash_flows": []}, "--lag: input"),
+    ],
+)
+def test_a_wrong_option_is_named_and_nothing_else_is_listed(
+    given: dict[str, str | list[str]], message: str
+) -> None:
+    with pytest.raises(InvalidParametersError) as refused:
+        rules_of(merged({}, given), owner="rules")
+    error = in_options(refused.value, given)
+    assert re.match(message, error.message), error.message
+    assert error.remedy is None
