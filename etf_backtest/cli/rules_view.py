@@ -133,6 +133,9 @@ def money_moved(results: Data) -> Iterator[tuple[str, str]]:
         slippage = sum(trade.get("slippage", 0.0) for trade in trades)
         total = sum(costs.values())
         yield "costs paid", f"{total:,.2f}, of which {slippage:,.2f} slippage"
+    for word, amount in cast("Mapping[str, float]", _table(results.get("income"))).items():
+        if amount:
+            yield word, f"{amount:,.2f}"
     flows = cast("Mapping[str, float]", _table(results.get("flows")))
     for word, amounts in (
         ("paid in", [flow for flow in flows.values() if flow > 0]),

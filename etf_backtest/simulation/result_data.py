@@ -60,6 +60,10 @@ def result_as_data(result: SimulationResult) -> JsonObject:
         },
         "flows": _on_dates(dates, book.flows),
         "costs": _on_dates(dates, book.costs),
+        "income": {
+            "dividends": float(result.change_of_value.dividends.sum()),
+            "interest": float(book.interest.sum()),
+        },
         "trades": _trades(result, dates),
     }
 

@@ -95,6 +95,7 @@ def test_the_result_as_json(result: SimulationResult) -> None:
         "weights",
         "flows",
         "costs",
+        "income",
         "trades",
     ]
     assert stored["schema"] == 2
