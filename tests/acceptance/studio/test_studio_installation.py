@@ -65,7 +65,8 @@ def test_a_killed_installation_leaves_nothing_half_and_two_at_once_install_once(
     assert directories == {str(cache / _name(cache))}
     narration = "".join(stderr for _, stderr in outputs)
     assert narration.count("Installing Prisma Studio") == 1
-    assert narration.count("Waiting for another process") == 1
+    # both, where the lock of the killed one's npm is still held while the kernel takes it down
+    assert narration.count("Waiting for another process") in (1, 2)
     assert sorted(path.name for path in cache.iterdir()) == [_name(cache), f"{_name(cache)}.lock"]
 
     # the next time there is nothing to do, and nothing is said
