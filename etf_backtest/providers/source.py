@@ -1,0 +1,54 @@
+"""What every source of prices has in common: batches of bars, and what was wrong with the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from etf_backtest.market.bars import Bars
+from etf_backtest.market.quality import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBatch:
+    """Some rows of a source.
+
+    Attributes
+    ----------
+    bars : Bars
+        What could be read. Whether it is believable is checked later (`market.quality`).
+    findings : tuple of Finding
+        A reject for each row that could not be read (with its text), and warnings. A row is in
+        `bars` or has a reject here, never both and never neither.
+    """
+
+    bars: Bars
+    findings: tuple[Finding, ...] = ()
+
+
+class PriceSource(Protocol):
+    """A source of prices: a file, a folder, a frame, a vendor.
+
+    Nothing is read before `batches()` is iterated over, and no more than a batch is held at once.
+    """
+
+    @property
+    def name(self) -> str:
+        """Kept with each row as its source: at most 50 characters."""
+        ...
+
+    @property
+    def split_adjusted(self) -> bool | None:
+        """Whether its closes are divided by later splits; None where nobody has said it."""
+        ...
+
+    def batches(self) -> Iterator[PriceBatch]:
+        """Yield everything, in order.
+
+        Raises
+        ------
+        EtfBacktestError
+            The source cannot be read on: whoever stores its batches has to take them all back.
+        """
+        ...
