@@ -14,9 +14,16 @@ from etf_backtest.database.connection import Database, connect
 from etf_backtest.database.models import StrategyType, to_json
 from etf_backtest.database.price_store import store_bars
 from etf_backtest.market.bar import Bar
+from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.settings import Settings
 
 AddPrices = Callable[[str, list[str]], Awaitable[None]]
+HALF = {"AAA": Decimal("0.5"), "BBB": Decimal("0.5")}
+
+
+async def make_portfolio(db: Database, allocations: dict[str, Decimal] = HALF) -> None:
+    """Store a portfolio `p` of 1000."""
+    await create_portfolio(db, name="p", allocations=allocations, initial_capital=Decimal(1000))
 
 
 @pytest.fixture
