@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from etf_backtest.errors import WindowError
+from etf_backtest.market.periods import Period
 from etf_backtest.market.sessions import as_date, as_session
-from etf_backtest.simulation.rebalancing import Period
 from etf_backtest.validated import ValidatedModel
 
 

@@ -8,11 +8,8 @@ from typing import Annotated, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field
 
-from etf_backtest.strategies import Rebalance
+from etf_backtest.market.periods import Period
 from etf_backtest.validated import ValidatedModel
-
-Period: TypeAlias = Rebalance
-"""never, daily, weekly, monthly, quarterly, semiannual or annual."""
 
 _BANDS = re.compile(r"bands\((?P<arguments>[^()]*)\)")
 

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from etf_backtest.market.periods import period_ends
 from etf_backtest.market.sessions import as_date
 from etf_backtest.simulation.cash_flows import CashFlow
-from etf_backtest.simulation.rebalancing import Period, Rebalancing
+from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.typing import DateArray, FloatArray, IndexArray
 
-_MONTHS = {"monthly": 1, "quarterly": 3, "semiannual": 6, "annual": 12}
-_MONDAY = 3
-"""Days from a Monday to 1970-01-01, where datetime64 counts from."""
 _DAYS_PER_YEAR = 365.25
 
 
@@ -41,24 +39,6 @@ def fill_rows(decisions: IndexArray, *, lag: int, sessions: int) -> IndexArray:
     """
     rows = decisions + lag
     return rows[rows < sessions - 1]
-
-
-def period_ends(dates: DateArray, period: Period) -> IndexArray:
-    """Rows of the last session of each period, without the period that the window ends in."""
-    if period == "never":
-        return np.zeros(0, dtype=np.intp)
-    periods = _periods(dates, period)
-    return np.flatnonzero(periods[1:] != periods[:-1])
-
-
-def _periods(dates: DateArray, period: Period) -> IndexArray:
-    """A number for each row, equal within one period."""
-    days = dates.astype("datetime64[D]").astype(np.int64)
-    if period == "daily":
-        return days
-    if period == "weekly":
-        return (days + _MONDAY) // 7
-    return dates.astype("datetime64[M]").astype(np.int64) // _MONTHS[period]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

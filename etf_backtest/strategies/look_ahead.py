@@ -12,6 +12,7 @@ import numpy as np
 from etf_backtest.errors import InvalidParametersError, LookAheadError
 from etf_backtest.market import PricePanel
 from etf_backtest.market.missing import complete_prices
+from etf_backtest.market.periods import period_ends
 from etf_backtest.market.sessions import as_date
 from etf_backtest.strategies.checks import check_strategy, is_count
 from etf_backtest.strategies.strategy import Rebalance, Strategy
@@ -23,7 +24,6 @@ StrategyFactory: TypeAlias = Callable[[PricePanel], Strategy]
 """Builds a strategy from prices, as a notebook would that fits something first."""
 
 _PRICES = (np.finfo(np.float64).tiny, np.finfo(np.float64).max)
-_MONTHS = {"monthly": 1, "quarterly": 3, "semiannual": 6, "annual": 12}
 _NO_FUTURE = "a decision may follow from the history up to its own session alone"
 _NO_STATE = "compute weights from the history alone, and keep nothing between two questions"
 
@@ -110,8 +110,9 @@ def prove_no_lookahead(
         )
     rows = np.sort(random.choice(places, size=min(cuts, places.size), replace=False))
     dates = whole.history.dates
-    ends = _period_ends(dates, whole.strategy.rebalance if rebalance is None else rebalance)
-    asked = dates[np.union1d(ends[ends >= places[0]], rows)]
+    ends = period_ends(dates, whole.strategy.rebalance if rebalance is None else rebalance)
+    calendar = np.union1d([0], ends)
+    asked = dates[np.union1d(calendar[calendar >= places[0]], rows)]
     expected = whole.one_by_one(asked)
     check_targets(
         expected, whole.strategy.symbols, asked, name=whole.strategy.name, max_leverage=np.inf
@@ -238,20 +239,6 @@ def _other_future(panel: PricePanel, cut: np.datetime64, random: np.random.Gener
             return panel.with_prices(prices)
         closes = np.clip(panel.quotes.closes * (prices / panel.prices), *_PRICES)
     return panel.with_prices(prices, closes=closes)
-
-
-def _period_ends(dates: DateArray, rebalance: Rebalance) -> IndexArray:
-    """The first row and the last of each calendar period, ascending."""
-    days = dates.astype(np.int64)
-    if rebalance == "never":
-        return np.zeros(1, dtype=np.intp)
-    if rebalance == "daily":
-        return np.arange(dates.size)
-    if rebalance == "weekly":
-        periods = (days + 3) // 7  # 1970-01-01 was a Thursday
-    else:
-        periods = dates.astype("datetime64[M]").astype(np.int64) // _MONTHS[rebalance]
-    return np.union1d([0], np.flatnonzero(periods[1:] != periods[:-1]))
 
 
 def _check_arguments(

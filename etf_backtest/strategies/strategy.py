@@ -5,19 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import MappingProxyType
-from typing import ClassVar, Literal, Self, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
 
 from etf_backtest.market import PricePanel
+from etf_backtest.market.periods import Period
 from etf_backtest.market.sessions import as_date
 from etf_backtest.strategies.weights import as_weights
 from etf_backtest.typing import BoolArray, FloatArray, IndexArray, JsonObject
 from etf_backtest.validated import ValidatedModel
 
-Rebalance: TypeAlias = Literal[
-    "never", "daily", "weekly", "monthly", "quarterly", "semiannual", "annual"
-]
+Rebalance: TypeAlias = Period
 """How often targets are decided: on the first session, then on the last session of each period."""
 
 

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Sequence
 from itertools import pairwise
 
+from etf_backtest.market.periods import Period
 from etf_backtest.simulation.cash_flows import CashFlow
-from etf_backtest.simulation.rebalancing import Period, Rebalancing
+from etf_backtest.simulation.rebalancing import Rebalancing
 
 
 def decisions(dates: Sequence[dt.date], rebalancing: Rebalancing) -> frozenset[int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from etf_backtest.market import PricePanel
+from etf_backtest.market.periods import Period
 from etf_backtest.market.sessions import as_date
 from etf_backtest.simulation.book import Interest
 from etf_backtest.simulation.many.asking import Piece, pieces
@@ -21,7 +22,7 @@ from etf_backtest.simulation.many.table import Curves, Table
 from etf_backtest.simulation.many.totals import Totals
 from etf_backtest.simulation.notes import notes_on_inputs
 from etf_backtest.simulation.preparation import Prepared, prepare
-from etf_backtest.simulation.rebalancing import Period, Rebalancing
+from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.simulation.schedule import decision_rows, fill_rows
 from etf_backtest.strategies import Strategy

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from etf_backtest.market.periods import Period
 from etf_backtest.simulation import Rebalancing
-from etf_backtest.simulation.rebalancing import Period
 from etf_backtest.simulation.schedule import decision_rows, fill_rows
 from etf_backtest.typing import DateArray
 
