@@ -15,6 +15,7 @@ from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.simulation.schedule import decision_rows, fill_rows, flow_schedule
 from etf_backtest.strategies import Strategy
+from etf_backtest.strategies.strategy import is_own
 from etf_backtest.strategies.weights import check_targets
 from etf_backtest.typing import FloatArray, IndexArray
 
@@ -105,11 +106,6 @@ def decided_targets(
     return check_targets(
         asked, strategy.symbols, dates, name=strategy.name, max_leverage=max_leverage
     )
-
-
-def is_own(strategy: Strategy) -> bool:
-    """Whether its class is of this package."""
-    return type(strategy).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def asked_once(strategy: Strategy, ends: IndexArray) -> bool:

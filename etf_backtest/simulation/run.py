@@ -13,13 +13,14 @@ from etf_backtest.simulation.book import Book, Interest
 from etf_backtest.simulation.kernel import CostsExceedValueError, run_events
 from etf_backtest.simulation.notes import notes_on
 from etf_backtest.simulation.orders import Desk
-from etf_backtest.simulation.planning import Planned, is_own, plan_run
+from etf_backtest.simulation.planning import Planned, plan_run
 from etf_backtest.simulation.preparation import check_kinds, prepare
 from etf_backtest.simulation.proportional import run_proportional
 from etf_backtest.simulation.result import SimulationResult
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.simulation.units import Units, units_of
 from etf_backtest.strategies import Strategy
+from etf_backtest.strategies.strategy import is_own
 from etf_backtest.typing import DateArray, DateLike, FloatArray
 
 

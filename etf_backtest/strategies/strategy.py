@@ -169,14 +169,18 @@ class Strategy(ABC):
 
         A class from outside this package is named, because another may have the same `name`.
         """
-        own = type(self).__module__.partition(".")[0] != __name__.partition(".")[0]
         return {
             "name": self.name,
-            **({"class": class_name(type(self))} if own else {}),
+            **({} if is_own(self) else {"class": class_name(type(self))}),
             "symbols": list(self.symbols),
             "parameters": self.parameters.model_dump(mode="json"),
             **({"allocations": dict(self.allocations)} if self.uses_allocations else {}),
         }
+
+
+def is_own(strategy: Strategy) -> bool:
+    """Whether its class is of this package."""
+    return type(strategy).__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def class_name(kind: type[Strategy]) -> str:

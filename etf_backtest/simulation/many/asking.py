@@ -9,8 +9,9 @@ import numpy as np
 
 from etf_backtest.market import PricePanel
 from etf_backtest.simulation.many.portfolios import Portfolios
-from etf_backtest.simulation.planning import asked_once, decided_targets, is_own
+from etf_backtest.simulation.planning import asked_once, decided_targets
 from etf_backtest.strategies import Strategy
+from etf_backtest.strategies.strategy import is_own
 from etf_backtest.strategies.weights import SUM_TOLERANCE, check_targets
 from etf_backtest.typing import FloatArray, IndexArray
 
