@@ -29,6 +29,7 @@ from etf_backtest.errors.prices import (
     PriceProblem,
     RateError,
     UncoveredWindowError,
+    UnknownExchangeError,
     UnknownSymbolError,
     WindowError,
 )
@@ -117,6 +118,7 @@ __all__ = [
     "StudioUrlError",
     "UncoveredWindowError",
     "UndefinedMetricError",
+    "UnknownExchangeError",
     "UnknownStrategyError",
     "UnknownSymbolError",
     "VersionMismatchError",

@@ -138,6 +138,20 @@ class UnknownSymbolError(EtfBacktestError):
         self.known = tuple(known)
 
 
+class UnknownExchangeError(EtfBacktestError):
+    """Nobody here knows when that exchange was open."""
+
+    exit_code = 2
+
+    def __init__(self, exchange: str, *, known: Sequence[str]) -> None:
+        super().__init__(
+            f"the sessions of the exchange {quoted(exchange)} are not known",
+            remedy=f"give one of {', '.join(known)}, or the ISO code (MIC) of another",
+        )
+        self.exchange = exchange
+        self.known = tuple(known)
+
+
 class WindowError(EtfBacktestError):
     """A window of dates that cannot be backtested: reversed, outside the prices, too short."""
 
