@@ -178,6 +178,7 @@ def check_targets(
     *,
     name: str,
     max_leverage: float = 1.0,
+    copy: bool = True,
 ) -> FloatArray:
     """Check and scale the weights of many decisions as `check_weights` does, all at once.
 
@@ -191,6 +192,8 @@ def check_targets(
         Of the strategy, for errors.
     max_leverage : float
         The most that a sum may be.
+    copy : bool
+        Whether to scale a copy; else `targets` itself is scaled, if it is contiguous float64.
     """
     targets = np.ascontiguousarray(targets, dtype=np.float64)
     if not targets.size:
@@ -208,6 +211,6 @@ def check_targets(
             check_weights(targets[place], symbols, when=when, max_leverage=max_leverage)
     rounded = (np.abs(totals - 1) <= SUM_TOLERANCE) & (totals != 1)
     if rounded.any():
-        targets = targets.copy()
+        targets = targets.copy() if copy else targets
         targets[rounded] /= totals[rounded][:, np.newaxis]
     return targets

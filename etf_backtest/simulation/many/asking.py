@@ -116,17 +116,11 @@ def _targets(
         return np.stack([decided_targets(one, history, ends, max_leverage) for one in strategies])
     known = history.rows(0, int(ends.max()))
     asked = type(strategies[0]).targets_of_many(strategies, known, ends)
-    totals = asked.sum(axis=-1)
-    # a NaN makes both comparisons false
-    if not (asked.min() >= 0 and totals.max() - max_leverage <= SUM_TOLERANCE * max_leverage):
-        return check_targets(
-            asked,
-            history.symbols,
-            history.dates[ends - 1],
-            name=strategies[0].name,
-            max_leverage=max_leverage,
-        )
-    # as check_targets does, but in place, and where it changes something
-    rounded = (np.abs(totals - 1) <= SUM_TOLERANCE) & (totals != 1)
-    asked[rounded] /= totals[rounded][:, np.newaxis]
-    return asked
+    return check_targets(
+        asked,
+        history.symbols,
+        history.dates[ends - 1],
+        name=strategies[0].name,
+        max_leverage=max_leverage,
+        copy=False,
+    )

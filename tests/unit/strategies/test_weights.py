@@ -8,14 +8,16 @@ DATES = np.array(["2024-01-31", "2024-02-29"], dtype="datetime64[D]")
 
 
 def test_many_are_scaled_as_one_is() -> None:
-    # 0.1 ten times misses 1 by rounding; 0.5 does not mean all of the value
-    targets = np.stack([np.full(10, 0.1), np.full(10, 0.05)])
-    symbols = tuple("ABCDEFGHIJ")
+    # the first misses 1 by 1e-10, which is rounding; 0.5 does not mean all of the value
+    targets = np.array([[0.7, 0.2, 0.1 + 1e-10], [0.3, 0.1, 0.1]])
+    symbols = ("A", "B", "C")
     expected = [check_weights(row, symbols) for row in targets]
     received = check_targets(targets, symbols, DATES, name="mine")
     np.testing.assert_array_equal(received, expected)
-    assert received[0].sum() == 1.0
-    stack = check_targets(np.stack([targets] * 3), symbols, DATES, name="mine")
+    assert received.sum(axis=1).tolist() == pytest.approx([1.0, 0.5], abs=1e-15)
+    assert targets[0, 2] == 0.1 + 1e-10  # what is given is left alone
+    stack = np.stack([targets] * 3)
+    assert check_targets(stack, symbols, DATES, name="mine", copy=False) is stack
     np.testing.assert_array_equal(stack, [expected] * 3)
 
 
