@@ -61,9 +61,10 @@ class _Run:
         self.filled: FloatArray | None = None  # targets of the last fill
         self.ruin: Ruin | None = None
         self.flows, self.costs = np.zeros(self.sessions), np.zeros(self.sessions)
-        # what the book was from each of these rows on
+        self.path = np.full(self.sessions, capital)  # cash after each row
+        # what was held from each of these rows on
         self.rows: list[int] = [0]
-        self.log: list[tuple[float, FloatArray]] = [(capital, self.held)]
+        self.log: list[FloatArray] = [self.held]
         self.trades: list[tuple[int, FloatArray, FloatArray, FloatArray]] = []
         self.due = dict(zip(plan.fills.tolist(), plan.targets, strict=True))
         static = {*self.due, *plan.flows.rows.tolist()}
@@ -120,6 +121,7 @@ class _Run:
     def _advance(self, row: int) -> bool:
         """Let time pass until `row`; False where borrowing has ended the run before."""
         path = self._cash_until(row)
+        self.path[self.row + 1 : row + 1] = path
         if path.size and path.min() < 0:
             values = path + self.market.prices[self.row + 1 : row + 1] @ self.held
             ruined = np.flatnonzero(values <= 0)
@@ -214,7 +216,7 @@ class _Run:
         if not paid.any():
             return
         lot = self.market.share_prices(row) * (self.desk.lot_size or 1.0)
-        money = np.floor(paid / lot + 1e-9) * lot
+        money = np.floor(paid / lot + SMALLEST) * lot
         left = self.cash - float(money.sum())
         self.cash = left if self.desk.borrows else max(left, 0.0)
         self.held = self.held + money / self.market.prices[row]
@@ -280,11 +282,12 @@ class _Run:
         self.costs[row] += float(orders.commission.sum() + orders.slippage.sum())
 
     def _note(self) -> None:
+        self.path[self.row] = self.cash
         if self.rows[-1] == self.row:
-            self.log[-1] = (self.cash, self.held)
+            self.log[-1] = self.held
         else:
             self.rows.append(self.row)
-            self.log.append((self.cash, self.held))
+            self.log.append(self.held)
 
     # -- the book --------------------------------------------------------------------------------
 
@@ -292,14 +295,13 @@ class _Run:
         stop = self.row + 1
         rows = np.array(self.rows, dtype=np.intp)
         lengths = np.diff(np.append(rows, stop))
-        units = np.repeat(np.array([held for _, held in self.log]), lengths, axis=0)
-        cash, interest = self._cash_path(stop)
+        units = np.repeat(np.array(self.log), lengths, axis=0)
+        cash = self.path[:stop].copy()
+        interest = self._interest(cash)
         prices = self.market.prices[:stop]
         cash[0] += self.costs[0]  # shown before its costs
         equity = cash + np.einsum("tn,tn->t", units, prices)
         equity[0] = self.capital  # without the rounding of its parts
-        if self.ruin == "withdrawal":
-            equity[-1] = 0.0
         width = prices.shape[1]
         nothing = np.zeros((0, width))
         kept = [trade for trade in self.trades if trade[1].any()]
@@ -317,18 +319,10 @@ class _Run:
             ruin=self.ruin,
         )
 
-    def _cash_path(self, stop: int) -> tuple[FloatArray, FloatArray]:
-        """Cash after each row, and the interest that came with it."""
-        cash, interest = np.empty(stop), np.zeros(stop)
-        bounds = [*self.rows, stop]
-        for number, (amount, held) in enumerate(self.log):
-            self.row, self.cash, self.held = bounds[number], amount, held
-            end = bounds[number + 1]
-            cash[self.row] = amount
-            if end - 1 > self.row:
-                cash[self.row + 1 : end] = self._cash_until(end - 1)
-        before = cash[:-1]
-        steps = slice(0, stop - 1)
+    def _interest(self, cash: FloatArray) -> FloatArray:
+        """What cash earned, and debt cost, since the row before."""
+        interest, before = np.zeros(cash.size), cash[:-1]
+        steps = slice(0, before.size)
         rates = np.where(before >= 0, self.interest.cash[steps], self.interest.debt[steps])
         interest[1:] = before * (rates - 1.0)
-        return cash, interest
+        return interest

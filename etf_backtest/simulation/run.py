@@ -10,6 +10,7 @@ from etf_backtest.market import PricePanel
 from etf_backtest.market.rates import DatedRates, as_rate, rates_in_force
 from etf_backtest.market.sessions import as_date
 from etf_backtest.simulation.book import Book, Interest
+from etf_backtest.simulation.costs import BASIS_POINT
 from etf_backtest.simulation.kernel import CostsExceedValueError, run_events
 from etf_backtest.simulation.notes import notes_on
 from etf_backtest.simulation.orders import Desk
@@ -132,8 +133,8 @@ def run_plan(units: Units, dates: DateArray, planned: Planned, rules: Rules) -> 
             interest,
             plan.fills,
             plan.targets,
-            commission=rules.costs.commission_bps * 1e-4,
-            slippage=rules.costs.slippage_bps * 1e-4,
+            commission=rules.costs.commission_bps * BASIS_POINT,
+            slippage=rules.costs.slippage_bps * BASIS_POINT,
             capital=rules.initial_capital,
         )
         if book is not None:
@@ -175,6 +176,8 @@ def _held_all_the_time(
 
 def _check_values(dates: DateArray, values: FloatArray, *, may_end: bool) -> None:
     good = np.isfinite(values) & (values > 0)
-    bad = np.flatnonzero(~(good[:-1] if may_end else good))
+    if may_end:  # with nothing left, or a debt
+        good[-1] = np.isfinite(values[-1])
+    bad = np.flatnonzero(~good)
     if bad.size:
         raise SimulationError(date=as_date(dates[bad[0]]), value=float(values[bad[0]]))

@@ -60,13 +60,13 @@ def units_of(panel: PricePanel, rules: Rules) -> Units:
     """
     quotes = panel.quotes
     if rules.dividends == "cash":
-        known = () if quotes is None else np.isfinite(quotes.closes[0])
+        known = () if quotes is None else quotes.known
         for number, symbol in enumerate(panel.symbols):
             if quotes is None or not known[number]:
                 raise NoClosesError(symbol)
     if quotes is None:
         return Units(panel.prices, None, None)
-    with_closes = np.isfinite(quotes.closes[0])
+    with_closes = quotes.known
     if rules.dividends == "reinvest" and rules.lot_size is None:
         shares = np.where(with_closes, panel.prices / quotes.closes, 1.0)
         return Units(panel.prices, shares, None)

@@ -13,12 +13,13 @@ from etf_backtest.errors import (
     UnknownSymbolError,
     WindowError,
 )
-from etf_backtest.market import PriceBasis, PricePanel
-from etf_backtest.simulation import Rules, simulate
+from etf_backtest.market import PriceBasis, PricePanel, Quotes
+from etf_backtest.simulation import CashFlow, Rules, simulate
 from etf_backtest.simulation.ledger import simulate_ledger
 from etf_backtest.strategies import BuyAndHold, Momentum
 from tests.unit.simulation.bad_input import (
     COMMON,
+    DAYS,
     PANEL,
     Case,
     check,
@@ -27,6 +28,15 @@ from tests.unit.simulation.bad_input import (
     named,
     run,
 )
+
+
+def _with_a_close_beyond_numbers() -> PricePanel:
+    """What a share of the first session has become by the split is worth 1e310 on the third."""
+    closes, splits = np.array([1.0, 1.0, 1e300, 1e300]), np.array([1.0, 1.0, 1e10, 1.0])
+    quotes = Quotes(closes[:, np.newaxis], np.zeros((4, 1)), splits[:, np.newaxis])
+    days = DAYS[:4].to_numpy().astype("datetime64[D]")
+    return PricePanel(days, ("A",), np.ones((4, 1)), (PriceBasis.CLOSE,), quotes)
+
 
 TABLE: list[Case] = [
     (
@@ -195,6 +205,16 @@ TABLE: list[Case] = [
         lambda: run(panel=framed([1e-300, 1.0, 1e300])),
         SimulationError,
         "the simulated value on 2024-03-05 is inf",
+        "look for absurd jumps in the prices",
+    ),
+    (
+        "absurd closes on the day of a withdrawal",
+        lambda: run(
+            panel=_with_a_close_beyond_numbers(),
+            rules=Rules(dividends="cash", cash_flows=(CashFlow(amount=-1, on=DAYS[2].date()),)),
+        ),
+        SimulationError,
+        "the simulated value on 2024-03-05 is nan",
         "look for absurd jumps in the prices",
     ),
 ]
