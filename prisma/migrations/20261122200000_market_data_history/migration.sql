@@ -277,7 +277,7 @@ BEGIN
     END IF;
     IF found.rows > 0 THEN
         EXECUTE format('SELECT %I.note_price_revision($1, $2, $3, 0, 0)', TG_TABLE_SCHEMA)
-            USING TG_TABLE_SCHEMA, found.symbols, found.rows;
+            USING TG_TABLE_SCHEMA::text, found.symbols::text[], found.rows::bigint;
     END IF;
     RETURN NULL;
 END
@@ -313,7 +313,7 @@ BEGIN
             TG_TABLE_SCHEMA
         ) USING current_revision;
         EXECUTE format('SELECT %I.note_price_revision($1, $2, 0, $3, 0)', TG_TABLE_SCHEMA)
-            USING TG_TABLE_SCHEMA, found.symbols, found.rows;
+            USING TG_TABLE_SCHEMA::text, found.symbols::text[], found.rows::bigint;
     END IF;
     RETURN NULL;
 END
@@ -340,7 +340,7 @@ BEGIN
             TG_TABLE_SCHEMA
         ) USING current_revision;
         EXECUTE format('SELECT %I.note_price_revision($1, $2, 0, 0, $3)', TG_TABLE_SCHEMA)
-            USING TG_TABLE_SCHEMA, found.symbols, found.rows;
+            USING TG_TABLE_SCHEMA::text, found.symbols::text[], found.rows::bigint;
     END IF;
     RETURN NULL;
 END
@@ -350,7 +350,7 @@ CREATE TRIGGER "market_data_keep_deleted" AFTER DELETE ON "market_data"
     REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION "keep_deleted_prices"();
 
--- TRUNCATE has no rows to hand over: it becomes a DELETE of all, or is refused.
+-- TRUNCATE has no rows to hand over, so it is refused.
 CREATE FUNCTION "refuse_change_of_history"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND TG_LEVEL = 'ROW' THEN
