@@ -40,10 +40,10 @@ def window_rows(dates: DateArray, start: DateLike | None, end: DateLike | None) 
             remedy=f"the next session is {as_date(dates[first])}",
             **days,
         )
-    if stop - first < 2:
+    if (count := stop - first) < 2:
         raise WindowError(
-            f"the window {days['start']} to {days['end']} has {stop - first} session(s), "
-            "expected at least 2",
+            f"the window {days['start']} to {days['end']} has {count} "
+            f"session{'s'[: count != 1]}, expected at least 2",
             remedy="choose a longer window",
             **days,
         )

@@ -66,16 +66,16 @@ def plan_run(prepared: Prepared, strategy: Strategy, rules: Rules) -> Planned:
     )
     notes = (*flows.notes, *_waiting(prepared, strategy, decisions + before + 1, fills))
     if not fills.size:
-        notes = (
-            *notes,
-            f"the window is too short to fill a target {lag} {_sessions(lag)} after its decision: "
-            "the money stays in cash",
-        )
+        notes = (*notes, never_filled(lag))
     return Planned(plan, rebalancing, lag, notes)
 
 
-def _sessions(count: int) -> str:
-    return "session" if count == 1 else "sessions"
+def never_filled(lag: int) -> str:
+    """A word about a window in which no target is filled."""
+    return (
+        f"the window is too short to fill a target {lag} session{'s'[: lag != 1]} after its "
+        "decision: the money stays in cash"
+    )
 
 
 def decided_targets(

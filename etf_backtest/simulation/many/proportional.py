@@ -21,6 +21,7 @@ from etf_backtest.simulation.many.singly import run_singly
 from etf_backtest.simulation.many.table import Curves, Table
 from etf_backtest.simulation.many.totals import Totals
 from etf_backtest.simulation.notes import notes_on_inputs
+from etf_backtest.simulation.planning import never_filled
 from etf_backtest.simulation.preparation import Prepared, prepare
 from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.simulation.rules import Rules
@@ -191,11 +192,7 @@ class _Group:
                 waiting,
             )
         if not self.ends.size:
-            table.note(
-                f"the window is too short to fill a target {timed.lag} session(s) after its "
-                "decision: the money stays in cash",
-                about,
-            )
+            table.note(never_filled(timed.lag), about)
 
 
 def _curves(

@@ -118,7 +118,7 @@ RUNS = [
         "a one-day window",
         ["--from", "2024-01-09"],
         WindowError,
-        "has 1 session(s), expected at least 2",
+        "has 1 session, expected at least 2",
         lambda: {"start": day("2024-01-09")},
     ),
     BadRun(

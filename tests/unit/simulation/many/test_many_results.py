@@ -175,7 +175,7 @@ def test_warnings_say_whom_they_are_about() -> None:
 def test_a_window_too_short_for_the_lag_is_cash() -> None:
     result = simulate_many(PANEL, WEIGHTS, Rules(lag=5), end=DAYS[3].date())
     assert set(result.values["total_return"]) == {0.0}
-    assert "too short to fill a target 5 session(s)" in result.warnings[0]
+    assert "too short to fill a target 5 sessions" in result.warnings[0]
 
 
 def test_targets_are_asked_for_in_pieces_that_fit_into_memory() -> None:
