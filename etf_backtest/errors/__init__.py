@@ -20,6 +20,7 @@ from etf_backtest.errors.postgres import (
 )
 from etf_backtest.errors.prices import (
     ContradictoryPricesError,
+    LayoutError,
     MissingPolicyError,
     MissingPricesError,
     NoClosesError,
@@ -87,6 +88,7 @@ __all__ = [
     "GenerateError",
     "InvalidParametersError",
     "InvalidPortfolioError",
+    "LayoutError",
     "LeverageError",
     "LookAheadError",
     "MigrationNameError",

@@ -46,6 +46,15 @@ class PriceFileError(EtfBacktestError):
         self.problems = problems
 
 
+class LayoutError(EtfBacktestError):
+    """Columns or bytes that are not those of prices, wherever they are from.
+
+    Its message goes on from the name of the file or frame: "has no column date".
+    """
+
+    exit_code = 2
+
+
 class NoPricesError(EtfBacktestError):
     """Prices that a backtest needs are not in the store."""
 

@@ -1,0 +1,144 @@
+"""Prices from Parquet files, of any size."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from etf_backtest.errors import LayoutError, PriceFileError
+from etf_backtest.providers.batches import MOST_ROWS, Cells, price_batch
+from etf_backtest.providers.csv_prices import in_file, stem_of
+from etf_backtest.providers.layouts import Layout, PriceOptions, layout_of
+from etf_backtest.providers.regular_file import RegularFile
+from etf_backtest.providers.source import PriceBatch
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+PARQUET = b"PAR1"
+_BUFFER = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetPrices:
+    """The prices of one Parquet file (a `PriceSource`); rows are counted from 1.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        Kept with each row as its source.
+    layout : Layout
+        What the names of its columns say they are.
+    """
+
+    path: Path
+    name: str
+    layout: Layout
+
+    @classmethod
+    def open(cls, path: Path, options: PriceOptions, *, name: str) -> ParquetPrices:
+        """Read the schema of a file, and nothing else.
+
+        Raises
+        ------
+        PriceFileError
+            It cannot be read, or its columns are not those of prices.
+        """
+        with RegularFile(path) as file:
+            try:
+                names = _parquet(file).schema_arrow.names
+                layout = layout_of(names, options, stem=stem_of(path))
+            except LayoutError as error:
+                raise in_file(path, error) from error
+        return cls(path, name, layout)
+
+    @property
+    def split_adjusted(self) -> bool | None:
+        """Whether its closes are divided by later splits; None where nobody has said it."""
+        return self.layout.split_adjusted
+
+    def batches(self) -> Iterator[PriceBatch]:
+        """Yield its rows in order, at most `MOST_ROWS` bars at once.
+
+        Raises
+        ------
+        PriceFileError
+            It cannot be read to its end, was changed meanwhile, or has no prices in it.
+        """
+        rows = 0
+        with RegularFile(self.path) as file:
+            try:
+                for cells in self._cells(file):
+                    batch = price_batch(cells, self.layout)
+                    rows += len(cells.rows)
+                    yield batch
+            except LayoutError as error:
+                raise in_file(self.path, error) from error
+            file.check_unchanged()
+        if not rows:
+            raise PriceFileError(self.path, "has no prices in it")
+
+    def _cells(self, file: RegularFile) -> Iterator[Cells]:
+        import pyarrow as pa
+
+        parquet = _parquet(file)
+        names = parquet.schema_arrow.names
+        if tuple(name.strip() for name in names) != self.layout.names:
+            raise LayoutError("was changed after its columns were looked at")
+        taken = [names[position] for position in self.layout.taken]
+        at_once = max(1, MOST_ROWS // max(1, len(self.layout.symbols)))
+        batches = parquet.iter_batches(batch_size=at_once, columns=taken, use_threads=False)
+        row = 1
+        while True:
+            try:
+                batch = next(batches, None)
+            except (pa.ArrowException, OSError) as error:
+                raise _damaged(error) from error
+            if batch is None:
+                return
+            rows = np.arange(row, row + batch.num_rows)
+            row += batch.num_rows
+            columns = [plain(batch.column(name)) for name in taken]
+            yield Cells(columns, rows, partial(text_of, columns), self.path.name)
+
+
+def plain(column: pa.Array[Any]) -> pa.Array[Any]:
+    """The column with each value in its place: no dictionary, no views."""
+    import pyarrow as pa
+    import pyarrow.types as kind
+
+    if kind.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column.cast(pa.string()) if kind.is_string_view(column.type) else column
+
+
+def text_of(columns: Sequence[pa.Array[Any]], position: int) -> str:
+    """A row as a line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(column[position].as_py() for column in columns)
+    return line.getvalue()
+
+
+def _parquet(file: RegularFile) -> pq.ParquetFile:
+    import pyarrow as pa
+    from pyarrow import parquet as pq
+
+    try:
+        return pq.ParquetFile(
+            file.file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True
+        )
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> LayoutError:
+    return LayoutError(f"is cut off or damaged: {error}", remedy="fetch or write it again")
