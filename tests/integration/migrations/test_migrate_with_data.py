@@ -11,7 +11,7 @@ import pytest
 from etf_backtest.database import prisma_cli
 from etf_backtest.settings import Settings
 from tests.integration.migrations.heard import Heard
-from tests.integration.schema.rows import insert, insert_one_of_each
+from tests.integration.schema.rows import FIRST_RELEASE, insert
 
 FIRST = "20250126000000_init"
 ROWS = "SELECT to_jsonb(strategies) - '{implementation,parameters_schema}'::text[] FROM strategies"
@@ -29,7 +29,8 @@ async def test_rows_of_the_first_release_are_kept_and_take_the_new_columns(
     assert await prisma_cli.migrate_deploy(settings, empty_database, **where) == 0
     connection = await asyncpg.connect(empty_database)
     try:
-        await insert_one_of_each(connection)
+        for table in FIRST_RELEASE:
+            await insert(connection, table)
         before = await connection.fetch(ROWS)
         for name in released[1:]:
             shutil.move(later / name, project / "prisma" / "migrations" / name)
@@ -41,6 +42,16 @@ async def test_rows_of_the_first_release_are_kept_and_take_the_new_columns(
         (metrics,) = await connection.fetch("SELECT * FROM performance_metrics")
         assert metrics["sessions"] == 2262
         assert metrics["turnover"] is None
+        # prices begin their history here: as traded, and of one revision that says so
+        (price,) = await connection.fetch("SELECT * FROM market_data")
+        assert (price["revision"], price["split_adjusted"]) == (1, False)
+        (revision,) = await connection.fetch("SELECT * FROM price_revisions")
+        assert (revision["number"], revision["inserted"]) == (1, 1)
+        assert revision["source"] == "before revisions were kept"
+        assert await connection.fetchval("SELECT revision FROM price_series") == 1
+        await connection.execute("UPDATE market_data SET close = close + 1")
+        (was,) = await connection.fetch("SELECT * FROM market_data_history")
+        assert (was["close"], was["valid_from"], was["valid_to"]) == (price["close"], 1, 2)
         # the new values of the enum can be used
         await insert(
             connection,

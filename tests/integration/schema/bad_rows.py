@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from tests.integration.schema.rows import TABLES
 
 NAN = "'NaN'"
+NO_OVERLAP = {"overlap_start": "NULL", "overlap_end": "NULL"}
+NOTHING_PACKED = {"dates": "''", "closes": "''", "adjusted_closes": "''"}
 EXISTING_BUT_UNKNOWN = "'00000000-0000-4000-8000-00000000dead'"
 
 
@@ -208,6 +210,67 @@ CHECKS = [
     bad("etf_info_currency_iso", currency="'usd'"),
     bad("etf_info_dates_finite", inception_date="'-infinity'"),
     bad("etf_info_dates_finite", as_of_date="'infinity'"),
+    bad("etf_info_delisted_date_when_delisted", status="'delisted'"),
+    bad("etf_info_delisted_date_when_delisted", delisted_date="'2020-01-02'"),
+    *(
+        bad("etf_info_last_price_positive", last_price=value, last_price_date="'2020-01-02'")
+        for value in ("0", NAN)
+    ),
+    bad("etf_info_last_price_dated", last_price="25"),
+    bad("etf_info_last_price_dated", last_price_date="'2020-01-02'"),
+    bad(
+        "etf_info_life_in_order",
+        status="'delisted'",
+        inception_date="'2020-01-03'",
+        delisted_date="'2020-01-02'",
+    ),
+    bad(
+        "etf_info_life_in_order",
+        status="'delisted'",
+        delisted_date="'2020-01-02'",
+        last_price="25",
+        last_price_date="'2020-01-03'",
+    ),
+    bad("etf_info_end_dates_finite", status="'delisted'", delisted_date="'infinity'"),
+    bad("etf_info_end_dates_finite", last_price="25", last_price_date="'-infinity'"),
+    bad("etf_facts_valid_from_finite", valid_from="'-infinity'"),
+    bad("etf_facts_says_something", expense_ratio="NULL"),
+    bad("etf_facts_expense_ratio_range", expense_ratio="1.000001"),
+    bad("etf_facts_expense_ratio_range", expense_ratio=NAN),
+    bad("etf_facts_assets_under_management_not_negative", assets_under_management="-1"),
+    bad("etf_facts_assets_under_management_not_negative", assets_under_management=NAN),
+    bad("etf_proxies_symbol_form", symbol="'spy'"),
+    bad("etf_proxies_proxy_symbol_form", proxy_symbol="''"),
+    bad("etf_proxies_not_itself", proxy_symbol="'SPY'"),
+    bad("etf_proxies_annual_fee_range", annual_fee="0.200001"),
+    bad("etf_proxies_annual_fee_range", annual_fee=NAN),
+    bad("etf_proxies_dates_finite", splice_date="'-infinity'"),
+    bad("etf_proxies_dates_finite", overlap_end="'infinity'"),
+    bad("etf_proxies_overlap_in_order", overlap_start="'1993-01-28'"),
+    bad("etf_proxies_overlap_in_order", overlap_end="'1993-01-28'"),
+    bad("etf_proxies_overlap_sessions_not_negative", overlap_sessions="-1", **NO_OVERLAP),
+    bad("etf_proxies_overlap_when_sessions", overlap_sessions="0"),
+    bad("etf_proxies_overlap_when_sessions", overlap_end="NULL"),
+    bad("etf_proxies_tracking_error_not_negative", tracking_error="-0.000001"),
+    bad("etf_proxies_tracking_error_not_negative", tracking_error=NAN),
+    bad("etf_proxies_correlation_range", correlation="-1.000001"),
+    bad("etf_proxies_correlation_range", correlation=NAN),
+    bad("backtests_data_revision_not_negative", data_revision="-1"),
+    bad("price_revisions_number_positive", number="0"),
+    *(
+        bad("price_revisions_counts_not_negative", **{column: "-1"})
+        for column in ("inserted", "updated", "deleted")
+    ),
+    bad("price_revisions_details_object", details="'[]'"),
+    bad("market_data_history_valid_in_order", valid_to="1"),
+    bad("packed_prices_sessions_positive", sessions="0", **NOTHING_PACKED),
+    bad("packed_prices_lengths", dates="''"),
+    bad("packed_prices_lengths", closes="''"),
+    bad("packed_prices_lengths", adjusted_closes="''"),
+    bad("packed_prices_lengths", dividends="'\\x00'"),
+    bad("packed_prices_lengths", splits="'\\x00'"),
+    bad("packed_prices_split_adjusted_form", split_adjusted="'tf'"),
+    bad("packed_prices_sources_array", sources="'{}'"),
 ]
 
 # the second of two rows that differ only in what is not unique
@@ -224,8 +287,24 @@ DUPLICATES = [
     bad("performance_metrics_backtest_id_key"),
     bad("market_data_symbol_date_key"),
     bad("etf_info_symbol_key"),
+    bad("etf_facts_symbol_valid_from_key"),
+    bad("etf_proxies_symbol_key"),
+    bad("price_revisions_number_key"),
+    bad("price_series_symbol_key"),
+    bad("packed_prices_symbol_key"),
 ]
-NAMELESS_KEYS = ("portfolio_holdings", "performance_metrics", "market_data", "etf_info")
+NAMELESS_KEYS = (
+    "portfolio_holdings",
+    "performance_metrics",
+    "market_data",
+    "market_data_history",
+    "price_revisions",
+    "price_series",
+    "packed_prices",
+    "etf_info",
+    "etf_facts",
+    "etf_proxies",
+)
 
 DANGLING = [
     bad("portfolios_user_id_fkey", user_id=EXISTING_BUT_UNKNOWN),
@@ -235,4 +314,5 @@ DANGLING = [
     bad("backtests_portfolio_id_fkey", portfolio_id=EXISTING_BUT_UNKNOWN),
     bad("backtests_strategy_id_fkey", strategy_id=EXISTING_BUT_UNKNOWN),
     bad("performance_metrics_backtest_id_fkey", backtest_id=EXISTING_BUT_UNKNOWN),
+    bad("etf_facts_symbol_fkey", symbol="'QQQ'"),
 ]

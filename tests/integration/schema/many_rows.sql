@@ -55,3 +55,26 @@ SELECT id, start_date, end_date, 2262 FROM backtests WHERE status = 'completed';
 INSERT INTO etf_info (symbol, name, category, sector)
 SELECT 'E' || lpad(n::text, 4, '0'), 'ETF', 'Category ' || n % 100, 'Sector ' || n % 60
 FROM generate_series(1, 3000) AS n;
+
+INSERT INTO etf_facts (symbol, valid_from, expense_ratio)
+SELECT symbol, day, 0.001 FROM etf_info,
+    unnest(ARRAY['2010-01-01', '2015-01-01', '2020-01-01']::date[]) AS day;
+
+INSERT INTO etf_proxies (symbol, proxy_symbol, splice_date, overlap_sessions, revision)
+SELECT 'P' || lpad(n::text, 4, '0'), 'E' || lpad(n::text, 4, '0'), '2010-01-01', 0, 1
+FROM generate_series(1, 3000) AS n;
+
+-- a second revision changes a session in ten; others, as years of daily imports leave behind
+UPDATE market_data SET close = close + 1 WHERE volume % 10 = 0;
+INSERT INTO price_revisions (number, known_at)
+SELECT 100 + n, timestamptz '2020-01-01 22:00+00' + n * interval '1 hour'
+FROM generate_series(1, 5000) AS n;
+INSERT INTO price_series (symbol, revision)
+SELECT 'E' || lpad(n::text, 4, '0'), 100 + n FROM generate_series(1, 3000) AS n;
+INSERT INTO packed_prices (
+    symbol, revision, layout, sessions, dates, closes, adjusted_closes, dividends, splits,
+    split_adjusted, sources
+)
+SELECT 'S' || lpad(n::text, 4, '0'), 1, 1, 1, '\x00000001', '\x4059000000000000',
+    '\x7ff8000000000000', '', '', 'f', '[]'
+FROM generate_series(1, 3000) AS n;

@@ -36,15 +36,61 @@ VALID: Final[dict[str, dict[str, str]]] = {
         "window_end": "'2022-12-28'",
         "sessions": "2262",
     },
+    # before prices, whose triggers write into these, too
+    "price_revisions": {"number": "1000", "known_at": "'2022-12-28 21:00:00+00'"},
+    "price_series": {"symbol": "'SPY'", "revision": "1000"},
     "market_data": {
         "symbol": "'SPY'",
         "date": "'2022-12-28'",
         "close": "376.66",
         "source": "'test'",
     },
+    "market_data_history": {
+        "symbol": "'SPY'",
+        "date": "'2022-12-28'",
+        "close": "376.60",
+        "source": "'test'",
+        "valid_from": "1",
+        "valid_to": "2",
+    },
+    "packed_prices": {
+        "symbol": "'SPY'",
+        "revision": "1000",
+        "layout": "1",
+        "sessions": "1",
+        "dates": "'\\x00000001'",
+        "closes": "'\\x4059000000000000'",
+        "adjusted_closes": "'\\x7ff8000000000000'",
+        "dividends": "''",
+        "splits": "''",
+        "split_adjusted": "'f'",
+        "sources": """'[["2000-01-02", "test"]]'""",
+    },
     "etf_info": {"symbol": "'SPY'", "name": "'SPDR S&P 500 ETF Trust'"},
+    "etf_facts": {"symbol": "'SPY'", "valid_from": "'1993-01-22'", "expense_ratio": "0.002"},
+    "etf_proxies": {
+        "symbol": "'SPY'",
+        "proxy_symbol": "'VFINX'",
+        "splice_date": "'1993-01-29'",
+        "overlap_start": "'1993-01-29'",
+        "overlap_end": "'2022-12-28'",
+        "overlap_sessions": "7534",
+        "revision": "1000",
+    },
 }
 TABLES: Final = tuple(VALID)
+FIRST_RELEASE: Final = (
+    "users",
+    "portfolios",
+    "portfolio_holdings",
+    "strategies",
+    "backtests",
+    "performance_metrics",
+    "market_data",
+    "etf_info",
+)
+KEPT: Final = ("price_revisions", "market_data_history")
+"""Tables of what was: triggers refuse to change them."""
 
 
 def statement(table: str, **changes: str) -> str:

@@ -83,6 +83,38 @@ PATTERNS = [
         "SELECT * FROM market_data WHERE symbol = 'S0007' ORDER BY date DESC LIMIT 1",
         frozenset({"market_data_symbol_date_key"}),
     ),
+    # what was changed after a state; the newest state known on a day; which series have changed
+    Pattern(
+        "SELECT * FROM market_data_history WHERE symbol = 'S0007' AND valid_to > 1"
+        " AND valid_from <= 1",
+        frozenset({"market_data_history_symbol_valid_to_idx"}),
+    ),
+    Pattern(
+        "SELECT number FROM price_revisions WHERE known_at <= '2020-06-01'"
+        " ORDER BY known_at DESC LIMIT 1",
+        frozenset({"price_revisions_known_at_idx"}),
+    ),
+    Pattern(
+        "SELECT s.symbol, r.id FROM price_series s JOIN price_revisions r ON r.number = s.revision"
+        " WHERE s.symbol = 'S0007'",
+        frozenset({"price_series_symbol_key", "price_revisions_number_key"}),
+    ),
+    Pattern(
+        "SELECT * FROM packed_prices WHERE symbol = 'S0007'",
+        frozenset({"packed_prices_symbol_key"}),
+    ),
+    # a fund's facts, its proxy, and what it stands in for
+    Pattern(
+        "SELECT * FROM etf_facts WHERE symbol = 'E0007' AND valid_from <= '2020-01-01'",
+        frozenset({"etf_facts_symbol_valid_from_key"}),
+    ),
+    Pattern(
+        "SELECT * FROM etf_proxies WHERE symbol = 'P0007'", frozenset({"etf_proxies_symbol_key"})
+    ),
+    Pattern(
+        "SELECT * FROM etf_proxies WHERE proxy_symbol = 'E0007'",
+        frozenset({"etf_proxies_proxy_symbol_idx"}),
+    ),
     # ETFs by symbol, category and sector
     Pattern("SELECT * FROM etf_info WHERE symbol = 'E0007'", frozenset({"etf_info_symbol_key"})),
     Pattern(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from tests.integration.schema.rows import TABLES, Connection, insert_one_of_each
+from tests.integration.schema.rows import KEPT, TABLES, Connection, insert_one_of_each
 
 pytestmark = pytest.mark.each_postgres
 
+CHANGED = [table for table in TABLES if table not in KEPT]
 
-@pytest.mark.parametrize("table", TABLES)
+
+@pytest.mark.parametrize("table", CHANGED)
 async def test_every_update_moves_updated_at(connection: Connection, table: str) -> None:
     await insert_one_of_each(connection)
     before = await connection.fetchrow(f"SELECT created_at, updated_at FROM {table}")
@@ -29,7 +31,7 @@ async def test_every_update_moves_updated_at(connection: Connection, table: str)
     assert (after["updated_at"] - after["now"]).total_seconds() <= 0.0005
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", CHANGED)
 async def test_created_at_cannot_be_changed(connection: Connection, table: str) -> None:
     await insert_one_of_each(connection)
     with pytest.raises(asyncpg.CheckViolationError, match="created_at") as caught:
@@ -42,4 +44,5 @@ async def test_every_table_has_the_trigger(connection: Connection) -> None:
     rows = await connection.fetch(
         "SELECT tgrelid::regclass::text AS name FROM pg_trigger WHERE tgname LIKE '%set_updated_at'"
     )
-    assert {row["name"] for row in rows} == set(TABLES)
+    # a version that is stored no more has no times of its own: its revisions have them
+    assert {row["name"] for row in rows} == set(TABLES) - {"market_data_history"}
