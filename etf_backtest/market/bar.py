@@ -14,6 +14,9 @@ NUMBER_FIELDS = (*PRICE_FIELDS, "volume", "dividend_amount", "split_ratio")
 LOWEST_PRICE = Decimal("0.0001")
 HIGHEST_PRICE = Decimal("999999.9999")
 """Prices are kept with four decimals: Decimal(10, 4) in the database."""
+HIGHEST_DIVIDEND = Decimal("999999.999999")
+LOWEST_RATIO, HIGHEST_RATIO = Decimal("0.000000000001"), Decimal("999999.999999999999")
+"""What Decimal(12, 6) and Decimal(18, 12) hold."""
 
 _SYMBOL = re.compile(r"[A-Z0-9^$][A-Z0-9.^=_:/&+$-]{0,19}", re.ASCII)
 
@@ -61,10 +64,10 @@ def bar_problems(bar: Bar) -> Iterator[tuple[str, str]]:
     if bar.volume is not None and not 0 <= bar.volume < 2**63:
         yield "volume", f"{bar.volume} is not a volume (0 or more)"
     dividend, split = bar.dividend_amount, bar.split_ratio
-    if dividend is not None and not (dividend.is_finite() and 0 <= dividend <= HIGHEST_PRICE):
-        yield "dividend_amount", f"{dividend} is not a dividend (0 to {HIGHEST_PRICE})"
-    if split is not None and not (split.is_finite() and LOWEST_PRICE <= split <= HIGHEST_PRICE):
-        yield "split_ratio", f"{split} is not a split ratio ({LOWEST_PRICE} to {HIGHEST_PRICE})"
+    if dividend is not None and not (dividend.is_finite() and 0 <= dividend <= HIGHEST_DIVIDEND):
+        yield "dividend_amount", f"{dividend} is not a dividend (0 to {HIGHEST_DIVIDEND})"
+    if split is not None and not (split.is_finite() and LOWEST_RATIO <= split <= HIGHEST_RATIO):
+        yield "split_ratio", f"{split} is not a split ratio ({LOWEST_RATIO:f} to {HIGHEST_RATIO})"
 
 
 def _range_problems(bar: Bar) -> Iterator[tuple[str, str]]:
