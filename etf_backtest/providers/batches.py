@@ -10,7 +10,6 @@ import numpy as np
 
 from etf_backtest.errors import LayoutError
 from etf_backtest.errors.wording import quoted
-from etf_backtest.market.bar import is_symbol
 from etf_backtest.market.bars import SCALES, UNKNOWN, Bars, Whole
 from etf_backtest.market.quality import Finding, Level
 from etf_backtest.providers.dates import sessions
@@ -100,7 +99,7 @@ def _long(cells: Cells, layout: Layout) -> PriceBatch:
     for name, column in columns.items():
         if name in SCALES:
             whole = name == "volume" and not layout.rounds_volume
-            numbers[name], wrong = whole_numbers(column, SCALES[name], whole=whole)
+            numbers[name], wrong = whole_numbers(column, SCALES[name], name=name, whole=whole)
             problems.add(name, column, wrong)
     if "capital_gains" in columns:
         _add_gains(columns["capital_gains"], numbers, problems)
@@ -149,7 +148,10 @@ def _reject(
 def _symbols(
     column: pa.Array[Any], layout: Layout, problems: _Problems
 ) -> tuple[tuple[str, ...], IndexArray]:
-    """The different symbols and each row's code; -1 where there is none."""
+    """The different symbols and each row's code; -1 where there is none.
+
+    Whether a symbol is one at all is a rule of `market.quality`.
+    """
     import pyarrow as pa
     import pyarrow.types as kind
 
@@ -159,29 +161,22 @@ def _symbols(
         column = column.cast(pa.string())
     if not is_text(column.type):
         raise LayoutError(
-            f"has no symbols but {column.type}", remedy="convert the column to strings"
+            f"has the type {column.type} in the column symbol", remedy="convert it to strings"
         )
     encoded = column.dictionary_encode()
     assert isinstance(encoded, pa.DictionaryArray)  # noqa: S101  # for the type checker
     positions: dict[str, int] = {}
     known: list[int] = []
-    messages: dict[int, str] = {}
     for text in encoded.dictionary.to_pylist():
         symbol = str(text).strip()
         symbol = symbol.upper() if symbol.isascii() else symbol
         if layout.format == "stooq":
             symbol = stooq_symbol(symbol)
-        if is_symbol(symbol):
-            known.append(positions.setdefault(symbol, len(positions)))
-        else:
-            messages[len(known)] = f"{quoted(symbol)} is not a symbol"
-            known.append(-1)
+        known.append(positions.setdefault(symbol, len(positions)) if symbol else -1)
     indices = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
     codes = np.array([*known, -1], dtype=np.intp)[indices]
-    wrong = np.flatnonzero(codes < 0)
-    none = "has no symbol"
     problems.add(
-        "symbol", column, {int(row): messages.get(int(indices[row]), none) for row in wrong}
+        "symbol", column, dict.fromkeys(np.flatnonzero(codes < 0).tolist(), "has no symbol")
     )
     return tuple(positions), codes
 
@@ -234,7 +229,7 @@ def _add_gains(column: pa.Array[Any], numbers: dict[str, Whole], problems: _Prob
 
     Where the dividend is not below them, it may include them already: Yahoo has them both ways.
     """
-    gains, wrong = whole_numbers(column, SCALES["dividend_amount"])
+    gains, wrong = whole_numbers(column, SCALES["dividend_amount"], name="capital_gains")
     problems.add("capital_gains", column, wrong)
     paid = (gains != UNKNOWN) & (gains != 0)
     if not paid.any():
@@ -261,7 +256,7 @@ def _wide(cells: Cells, layout: Layout) -> PriceBatch:
     columns = cells.columns[1:]
     if len({column.type for column in columns}) == 1:
         columns = [pa.concat_arrays(columns)]
-    read = [whole_numbers(column, SCALES[price]) for column in columns]
+    read = [whole_numbers(column, SCALES[price], name=price) for column in columns]
     values = np.concatenate([numbers for numbers, _ in read]).reshape(width, count).T
     wrong: dict[tuple[int, int], str] = {}
     start = 0

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from etf_backtest.errors import LayoutError, PriceFileError
-from etf_backtest.market.bars import Bars
 from etf_backtest.market.quality import Finding, Level
 from etf_backtest.providers.batches import MOST_ROWS, Cells, price_batch
 from etf_backtest.providers.layouts import Layout, PriceOptions, layout_of
 from etf_backtest.providers.records import Block, record_blocks
 from etf_backtest.providers.regular_file import RegularFile
 from etf_backtest.providers.source import PriceBatch
+from etf_backtest.providers.table_notes import no_bars, with_notes
 from etf_backtest.typing import IndexArray
 
 if TYPE_CHECKING:
@@ -79,19 +79,15 @@ class CsvPrices:
         PriceFileError
             It cannot be read to its end, was changed meanwhile, or has no prices in it.
         """
-        rows = 0
         with RegularFile(self.path) as file:
             try:
-                for batch in self._batches(_reader(file)):
-                    rows += len(batch.bars) + len(batch.findings)
-                    yield batch
+                batches = self._batches(_reader(file))
+                yield from with_notes(batches, self.layout, file=self.path.name)
             except LayoutError as error:
                 raise in_file(self.path, error) from error
             file.check_unchanged()
-        if not rows:
-            raise PriceFileError(self.path, "has no prices in it")
 
-    def _batches(self, read: Callable[[int], bytes]) -> Iterator[PriceBatch]:
+    def _batches(self, read: Callable[[int], bytes]) -> Iterator[tuple[int, PriceBatch]]:
         at_once = max(1, MOST_ROWS // max(1, len(self.layout.symbols)))
         for header, block in _with_header(record_blocks(read)):
             if tuple(name.strip() for name in header) != self.layout.names:
@@ -99,9 +95,9 @@ class CsvPrices:
             for first in range(0, len(block), at_once):
                 yield self._batch(block, first, min(first + at_once, len(block)))
             if block.unended and len(block):
-                yield PriceBatch(no_bars(), (self._unended(block),))
+                yield 0, PriceBatch(no_bars(), (self._unended(block),))
 
-    def _batch(self, block: Block, first: int, last: int) -> PriceBatch:
+    def _batch(self, block: Block, first: int, last: int) -> tuple[int, PriceBatch]:
         width = len(self.layout.names)
         part = slice(first, last)
         cells = block.cells[part]
@@ -112,7 +108,7 @@ class CsvPrices:
         rejects = [self._misshapen(block, record, width) for record in strange]
         records = first + np.flatnonzero(fine)
         if not records.size:
-            return PriceBatch(no_bars(), tuple(rejects))
+            return 0, PriceBatch(no_bars(), tuple(rejects))
         data = _bytes_of(block, records, whole=others.size == 0)
         table = _parsed(data, self.layout, quoted=block.quoted)
         batch = price_batch(
@@ -124,10 +120,8 @@ class CsvPrices:
             ),
             self.layout,
         )
-        if not rejects:
-            return batch
         findings = sorted((*rejects, *batch.findings), key=lambda finding: finding.row or 0)
-        return PriceBatch(batch.bars, tuple(findings))
+        return records.size, PriceBatch(batch.bars, tuple(findings))
 
     @staticmethod
     def _says_something(block: Block, record: int) -> bool:
@@ -161,11 +155,6 @@ class CsvPrices:
             row=int(block.rows[-1]),
             text=_shown(block, len(block) - 1),
         )
-
-
-def no_bars() -> Bars:
-    """No bars at all."""
-    return Bars.from_columns((), np.empty(0, np.int32), np.empty(0, "datetime64[D]"))
 
 
 def stem_of(path: Path) -> str:

@@ -68,7 +68,9 @@ def sessions(column: pa.Array[Any], form: DateForm) -> tuple[DateArray, dict[int
     elif kind.is_null(column.type):
         column = column.cast(pa.date32())
     elif not kind.is_date(column.type):
-        raise LayoutError(f"has no dates but {column.type}", remedy="convert the column to dates")
+        raise LayoutError(
+            f"has the type {column.type} in the column date", remedy="convert it to dates"
+        )
     return _days(column)
 
 

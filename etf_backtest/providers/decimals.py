@@ -25,7 +25,7 @@ _HIGHEST = np.iinfo(np.int64).max
 
 
 def whole_numbers(
-    column: pa.Array[Any], scale: int, *, whole: bool = False
+    column: pa.Array[Any], scale: int, *, name: str, whole: bool = False
 ) -> tuple[Whole, dict[int, str]]:
     """The decimals of a column times 10 to the power of `scale`, rounded half to even.
 
@@ -36,6 +36,8 @@ def whole_numbers(
         unknown.
     scale : int
         Digits after the point.
+    name : str
+        What the column is, for messages.
     whole : bool
         Whether a value between two units is a problem instead of being rounded.
 
@@ -63,7 +65,9 @@ def whole_numbers(
     elif kind.is_integer(column.type):
         return _low_words(column.cast(pa.decimal128(_DIGITS, 0)).cast(exact))
     elif not (is_text(column.type) or kind.is_decimal(column.type)):
-        raise LayoutError(f"has no numbers but {column.type}", remedy="convert it to numbers")
+        raise LayoutError(
+            f"has the type {column.type} in the column {name}", remedy="convert it to numbers"
+        )
     try:
         return _low_words(column.cast(exact))
     except pa.ArrowInvalid:  # more places, or something that is no number

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from etf_backtest.errors import LayoutError, PriceFileError
+from etf_backtest.errors import LayoutError
 from etf_backtest.providers.batches import MOST_ROWS, Cells, price_batch
 from etf_backtest.providers.csv_prices import in_file, stem_of
 from etf_backtest.providers.layouts import Layout, PriceOptions, layout_of
 from etf_backtest.providers.regular_file import RegularFile
 from etf_backtest.providers.source import PriceBatch
+from etf_backtest.providers.table_notes import with_notes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,18 +75,16 @@ class ParquetPrices:
         PriceFileError
             It cannot be read to its end, was changed meanwhile, or has no prices in it.
         """
-        rows = 0
         with RegularFile(self.path) as file:
             try:
-                for cells in self._cells(file):
-                    batch = price_batch(cells, self.layout)
-                    rows += len(cells.rows)
-                    yield batch
+                batches = (
+                    (len(cells.rows), price_batch(cells, self.layout))
+                    for cells in self._cells(file)
+                )
+                yield from with_notes(batches, self.layout, file=self.path.name)
             except LayoutError as error:
                 raise in_file(self.path, error) from error
             file.check_unchanged()
-        if not rows:
-            raise PriceFileError(self.path, "has no prices in it")
 
     def _cells(self, file: RegularFile) -> Iterator[Cells]:
         import pyarrow as pa

@@ -1,0 +1,58 @@
+"""Rows that were not stored, with the reasons, as a file to mend them by."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from etf_backtest.market.quality import Finding
+from etf_backtest.providers.new_file import new_file
+
+HEADER = ("file", "row", "symbol", "date", "field", "value", "rule", "message", "text")
+
+
+def write_rejects(path: Path, findings: Iterable[Finding]) -> int:
+    """Write findings as CSV, one a line; never over a file that is there.
+
+    Parameters
+    ----------
+    path : Path
+    findings : iterable of Finding
+
+    Returns
+    -------
+    int
+        How many there are.
+
+    Raises
+    ------
+    PriceFileError
+        It is there already, or the disk does not take it; nothing of it is left then.
+    """
+    count = 0
+    with new_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(HEADER)
+        for finding in findings:
+            writer.writerow(_cells(finding))
+            count += 1
+        text.flush()
+        text.detach()
+    return count
+
+
+def _cells(finding: Finding) -> tuple[str | int | None, ...]:
+    date = None if finding.date is None else finding.date.isoformat()
+    return (
+        finding.file,
+        finding.row,
+        finding.symbol,
+        date,
+        finding.field,
+        finding.value,
+        finding.rule,
+        finding.message,
+        finding.text,
+    )
