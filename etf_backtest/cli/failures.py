@@ -53,6 +53,11 @@ def _remedy(error: EtfBacktestError) -> str | None:
             "weights are fractions of the value, 0.6 is 60 %; to borrow, say how much and at which "
             "rate: --max-leverage 2 --borrow-rate 5%"
         )
+    if isinstance(cause, NoClosesError) and cause.proxy is not None:
+        return (
+            f"start on {cause.since} or later (--from), leave the proxy away (--no-proxies), or "
+            "leave --dividends cash away"
+        )
     if isinstance(cause, NoClosesError):
         return (
             "import closes with dividends and splits (etf-backtest prices import FILE --closes "

@@ -46,6 +46,22 @@ class PriceFileError(EtfBacktestError):
         self.problems = problems
 
 
+class RejectedPricesError(EtfBacktestError):
+    """Rows of a source cannot be stored; nothing was stored."""
+
+    def __init__(self, findings: Sequence[Finding], *, more: bool = False) -> None:
+        first, others = findings[0], len(findings) - 1
+        known = f"{others:,} or more" if more else f"{others:,}"
+        rest = f" (and {known} more problem{'s'[: others > 1]})" if others else ""
+        place = f"{first.file}: " if first.file else ""
+        super().__init__(
+            f"{place}{first}{rest}",
+            remedy="mend it and import it again, or store the good rows with --skip-bad "
+            "(skip_bad=True); nothing was stored",
+        )
+        self.findings = tuple(findings)
+
+
 class LayoutError(EtfBacktestError):
     """Columns or bytes that are not those of prices, wherever they are from.
 
@@ -192,11 +208,31 @@ class NoClosesError(EtfBacktestError):
 
     exit_code = 2
 
-    def __init__(self, symbol: str) -> None:
+    def __init__(
+        self, symbol: str, *, proxy: str | None = None, since: dt.date | None = None
+    ) -> None:
+        what = "has total-return prices only"
+        remedy = (
+            "give closes, dividends and splits (PricePanel.from_bars), or reinvest the dividends"
+        )
+        if proxy is not None:
+            what = f"has total-return prices only before {since}, where they are those of {proxy}"
+            remedy = f"start on {since} or later, or reinvest the dividends"
         super().__init__(
-            f"{symbol} has total-return prices only, in which dividends are reinvested already: "
+            f"{symbol} {what}, in which dividends are reinvested already: "
             "they cannot be kept as cash",
-            remedy="give closes, dividends and splits (PricePanel.from_bars), "
-            "or reinvest the dividends",
+            remedy=remedy,
         )
         self.symbol = symbol
+        self.proxy = proxy
+        self.since = since
+
+
+class SpliceError(EtfBacktestError):
+    """The prices of a proxy cannot be put before those of a symbol."""
+
+    def __init__(self, symbol: str, proxy: str, reason: str, *, remedy: str) -> None:
+        super().__init__(f"{symbol} cannot have {proxy} as its proxy: {reason}", remedy=remedy)
+        self.symbol = symbol
+        self.proxy = proxy
+        self.reason = reason

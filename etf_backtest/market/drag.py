@@ -50,7 +50,7 @@ def drag_levels(
     for symbol, ratio in ratios.items():
         if symbol not in symbols:
             raise UnknownSymbolError(symbol, known=symbols)
-        if not _is_ratio(ratio):
+        if not is_ratio(ratio):
             raise PriceDataError(
                 f"{symbol} has the expense ratio {quoted(ratio)}, expected a fraction a year from "
                 f"0 to {HIGHEST_RATIO}",
@@ -76,7 +76,8 @@ def drag_levels(
     return levels
 
 
-def _is_ratio(value: object) -> bool:
+def is_ratio(value: object) -> bool:
+    """Whether it is an annual expense ratio: a fraction from 0 to 0.2."""
     if not isinstance(value, int | float | np.integer | np.floating):
         return False
     return bool(0 <= value <= HIGHEST_RATIO)

@@ -17,9 +17,22 @@ LAYOUT = b"etf_backtest prices 1"
 
 
 def symbol_fingerprints(panel: PricePanel) -> Iterator[tuple[str, str]]:
-    """Yield (symbol, fingerprint); see `PricePanel.fingerprints`."""
+    """Yield (symbol, fingerprint): see `PricePanel.fingerprints`.
+
+    Hashed are these parts, each after its length in bytes as an unsigned 64-bit integer; all
+    numbers are little-endian:
+
+    1. the text ``etf_backtest prices 1``
+    2. the symbol, and 3. the value of its PriceBasis, in UTF-8
+    4. the sessions on which it has a price: days since 1970-01-01, 64-bit integers
+    5. its prices on them: 64-bit floats
+    6. to 8., where they are known: closes, dividends and splits on them, 64-bit floats; of a symbol
+       with proxy history those from its splice date on
+
+    Sessions without a price are left out, so there is no NaN, and -0.0 counts as 0.0.
+    """
     quotes = panel.quotes
-    known = () if quotes is None else np.flatnonzero(quotes.known)
+    known = () if quotes is None else np.flatnonzero(quotes.known_at_last)
     for column, symbol in enumerate(panel.symbols):
         levels = [panel.prices[:, column]]
         if quotes is not None and column in known:
@@ -34,7 +47,7 @@ def symbol_fingerprints(panel: PricePanel) -> Iterator[tuple[str, str]]:
                 symbol.encode(),
                 panel.basis[column].value.encode(),
                 _days(panel.dates[priced]),
-                *(_numbers(values[priced]) for values in levels),
+                *(_numbers(values[priced & ~np.isnan(values)]) for values in levels),
             ),
         )
 

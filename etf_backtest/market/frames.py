@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from etf_backtest.errors import PriceDataError
+from etf_backtest.market.basis import PriceBasis
 from etf_backtest.market.series import PriceSeries
 from etf_backtest.market.sessions import as_date, as_sessions, check_ascending
 from etf_backtest.market.symbols import check_symbols
@@ -92,6 +93,27 @@ def series_from_bars(
             splits=split[has_close],
             split_adjusted=_adjusted(symbol, split_adjusted),
         )
+
+
+def declared_basis(
+    symbols: tuple[str, ...], basis: PriceBasis | Mapping[str, PriceBasis]
+) -> tuple[PriceBasis, ...]:
+    """The basis of each symbol, from one for all or a mapping.
+
+    Raises
+    ------
+    PriceDataError
+        A mapping leaves a symbol out.
+    """
+    kinds = basis if isinstance(basis, Mapping) else dict.fromkeys(symbols, basis)
+    for symbol in symbols:
+        if symbol not in kinds:
+            raise PriceDataError(
+                f"the basis of {symbol} is not given",
+                symbol=symbol,
+                remedy=f"one of {', '.join(PriceBasis)}",
+            )
+    return tuple(kinds[symbol] for symbol in symbols)
 
 
 def _event_values(

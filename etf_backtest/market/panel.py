@@ -9,17 +9,25 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from etf_backtest.errors import PriceDataError, UnknownSymbolError, WindowError
-from etf_backtest.errors.wording import listed, quoted
+from etf_backtest.errors.wording import listed
 from etf_backtest.market.basis import PriceBasis
 from etf_backtest.market.drag import drag_levels
 from etf_backtest.market.fingerprint import symbol_fingerprints
-from etf_backtest.market.frames import frame_values, series_from_bars
+from etf_backtest.market.frames import declared_basis, frame_values, series_from_bars
 from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.numbers import float_array
-from etf_backtest.market.panel_values import as_basis, check_prices, several
+from etf_backtest.market.panel_values import (
+    as_basis,
+    check_prices,
+    check_series,
+    check_shape,
+    check_splices,
+    several,
+)
 from etf_backtest.market.quotes import Quotes, check_quotes, quotes_of
-from etf_backtest.market.series import PriceSeries
+from etf_backtest.market.series import PriceSeries, series_of
 from etf_backtest.market.sessions import as_date, as_session, as_sessions, check_ascending
+from etf_backtest.market.splice import Splice, with_proxy
 from etf_backtest.market.symbols import check_symbols
 from etf_backtest.market.window import session_row, window_rows
 from etf_backtest.typing import DateArray, DateLike, FloatArray
@@ -45,6 +53,8 @@ class PricePanel(FrozenArrays):
         What each column is made of.
     quotes : Quotes, optional
         Closes, dividends and splits of the symbols of which they are known; None if of none.
+    splices : tuple of Splice
+        Of the symbols whose prices are a proxy's before some date (see `spliced`).
 
     Raises
     ------
@@ -57,36 +67,23 @@ class PricePanel(FrozenArrays):
     prices: FloatArray
     basis: tuple[PriceBasis, ...]
     quotes: Quotes | None = None
+    splices: tuple[Splice, ...] = ()
 
     def __post_init__(self) -> None:
         dates = as_sessions(self.dates).copy()
         prices = float_array(self.prices, what="prices")
         symbols = several("symbols", self.symbols)
         basis = tuple(as_basis(kind) for kind in several("bases", self.basis))
-        if not dates.size or not symbols:
-            raise PriceDataError(
-                f"a panel of {dates.size} sessions and {len(symbols)} symbols is empty",
-                remedy="give at least one session and one symbol",
-            )
-        if prices.shape != (dates.size, len(symbols)) or len(basis) != len(symbols):
-            raise PriceDataError(
-                f"expected prices of the shape {(dates.size, len(symbols))} and a basis for each "
-                f"symbol, received {prices.shape} and {len(basis)}",
-                remedy="give one row a session and one column a symbol",
-            )
+        check_shape(dates, symbols, prices, basis)
         symbols = check_symbols(symbols)
         check_ascending(dates)
         check_prices(dates, symbols, prices)
+        splices = check_splices(self.splices, symbols)
         quotes = self.quotes
-        if quotes is not None and not isinstance(quotes, Quotes):
-            raise PriceDataError(
-                f"expected Quotes, received {quoted(quotes)}",
-                remedy="give Quotes(closes, dividends, splits), or use PricePanel.from_bars",
-            )
         if quotes is not None:
-            check_quotes(quotes, dates, symbols, prices)
-        known = quotes is not None and quotes.known.any()
-        self._set(dates, symbols, prices, basis, quotes if known else None)
+            check_quotes(quotes, dates, symbols, prices, splices)
+        known = quotes is not None and quotes.known_at_last.any()
+        self._set(dates, symbols, prices, basis, quotes if known else None, splices)
 
     @classmethod
     def from_frame(
@@ -107,16 +104,7 @@ class PricePanel(FrozenArrays):
         """
         prices = frame_values(frame, "price")
         symbols = check_symbols(tuple(frame.columns))
-        kinds = basis if isinstance(basis, Mapping) else dict.fromkeys(symbols, basis)
-        for symbol in symbols:
-            if symbol not in kinds:
-                raise PriceDataError(
-                    f"the basis of {symbol} is not given",
-                    symbol=symbol,
-                    remedy=f"one of {', '.join(PriceBasis)}",
-                )
-        dates = as_sessions(frame.index)
-        return cls(dates, symbols, prices, tuple(kinds[symbol] for symbol in symbols))
+        return cls(as_sessions(frame.index), symbols, prices, declared_basis(symbols, basis))
 
     @classmethod
     def from_bars(
@@ -151,23 +139,20 @@ class PricePanel(FrozenArrays):
     @classmethod
     def from_series(cls, series: Iterable[PriceSeries]) -> Self:
         """Put series side by side, on every session that any of them has."""
-        columns = several("series", series)
-        if not columns:
-            raise PriceDataError("a panel of 0 symbols is empty", remedy="give at least one series")
-        for column in columns:
-            if not isinstance(column, PriceSeries):
-                raise PriceDataError(
-                    f"expected a PriceSeries, received {quoted(column)}",
-                    remedy="use PriceSeries.from_closes, or PricePanel.from_frame",
-                )
+        columns = check_series(series)
         dates = np.unique(np.concatenate([column.dates for column in columns]))
         rows = [np.searchsorted(dates, column.dates) for column in columns]
         prices = np.full((dates.size, len(columns)), np.nan)
         for number, column in enumerate(columns):
             prices[rows[number], number] = column.prices
-        symbols = tuple(column.symbol for column in columns)
-        basis = tuple(column.basis for column in columns)
-        return cls(dates, symbols, prices, basis, quotes_of(columns, rows, dates.size))
+        return cls(
+            dates,
+            tuple(column.symbol for column in columns),
+            prices,
+            tuple(column.basis for column in columns),
+            quotes_of(columns, rows, dates.size),
+            tuple(column.splice for column in columns if column.splice is not None),
+        )
 
     def __repr__(self) -> str:
         if not self.dates.size:
@@ -183,6 +168,40 @@ class PricePanel(FrozenArrays):
 
         index = pd.DatetimeIndex(self.dates.astype("datetime64[ns]"), name="date")
         return pd.DataFrame(self.prices.copy(), index=index, columns=list(self.symbols))
+
+    def series(self, symbol: str) -> PriceSeries:
+        """The prices of one symbol, on the sessions on which it has some.
+
+        Raises
+        ------
+        UnknownSymbolError
+            It is not in the panel.
+        PriceDataError
+            It has no prices.
+        """
+        return series_of(self.select((symbol,)), symbol)
+
+    def spliced(
+        self,
+        symbol: str,
+        *,
+        before: str,
+        annual_fee: float = 0.0,
+        date: DateLike | None = None,
+    ) -> Self:
+        """The same panel with prices of a proxy before a symbol's own: a history for a young fund.
+
+        `before` is the proxy; `splice.spliced` defines the prices, and what cannot be spliced.
+        Every result that uses them says so.
+
+        Raises
+        ------
+        UnknownSymbolError
+            A symbol is not in the panel.
+        SpliceError, PriceDataError
+            As `splice.spliced`.
+        """
+        return with_proxy(self, symbol, before=before, annual_fee=annual_fee, date=date)
 
     def select(self, symbols: Sequence[str]) -> Self:
         """The panel of these symbols, in this order.
@@ -247,8 +266,19 @@ class PricePanel(FrozenArrays):
         prices = np.concatenate((self.prices, later.prices))
         quotes = self.quotes
         if quotes is not None:
-            quotes = None if later.quotes is None else quotes.followed_by(later.quotes)
+            spliced = np.isin(self.symbols, [splice.symbol for splice in self.splices])
+            if later.quotes is not None:
+                quotes = quotes.followed_by(later.quotes, spliced=spliced)
+            else:
+                quotes = None
         return self._made(dates, self.symbols, prices, self.basis, quotes)
+
+    def with_whole_quotes(self) -> Self:
+        """Without quotes of symbols that have some on later sessions only: of their splice date."""
+        if not self.splices or self.quotes is None:
+            return self
+        quotes = self.quotes.throughout()
+        return self._made(self.dates, self.symbols, self.prices, self.basis, quotes)
 
     def with_prices(self, prices: FloatArray, *, closes: FloatArray | None = None) -> Self:
         """The same sessions and symbols with prices, and closes if given, of the same shape."""
@@ -332,16 +362,7 @@ class PricePanel(FrozenArrays):
         """What tells a symbol's prices from any others: a SHA-256 in hexadecimal for each symbol.
 
         It is the same in every process and on every machine, and does not depend on the other
-        symbols of the panel. Hashed are these parts, each after its length in bytes as an unsigned
-        64-bit integer; all numbers are little-endian:
-
-        1. the text ``etf_backtest prices 1``
-        2. the symbol, and 3. the value of its PriceBasis, in UTF-8
-        4. the sessions on which it has a price: days since 1970-01-01, 64-bit integers
-        5. its prices on them: 64-bit floats
-        6. to 8., where they are known: closes, dividends and splits on them, 64-bit floats
-
-        Sessions without a price are left out, so there is no NaN, and -0.0 counts as 0.0.
+        symbols of the panel. `fingerprint.symbol_fingerprints` says what is hashed.
         """
         return dict(symbol_fingerprints(self))
 
@@ -355,7 +376,8 @@ class PricePanel(FrozenArrays):
     ) -> Self:
         """A panel from parts of this one, which need no second check."""
         panel = object.__new__(type(self))
-        panel._set(dates, symbols, prices, basis, quotes)
+        splices = tuple(splice for splice in self.splices if splice.symbol in symbols)
+        panel._set(dates, symbols, prices, basis, quotes, splices)
         return panel
 
     def _set(
@@ -365,6 +387,7 @@ class PricePanel(FrozenArrays):
         prices: FloatArray,
         basis: tuple[PriceBasis, ...],
         quotes: Quotes | None,
+        splices: tuple[Splice, ...],
     ) -> None:
         dates.flags.writeable = prices.flags.writeable = False
         object.__setattr__(self, "dates", dates)
@@ -372,3 +395,4 @@ class PricePanel(FrozenArrays):
         object.__setattr__(self, "prices", prices)
         object.__setattr__(self, "basis", basis)
         object.__setattr__(self, "quotes", quotes)
+        object.__setattr__(self, "splices", splices)

@@ -10,7 +10,10 @@ import numpy as np
 from etf_backtest.errors import PriceDataError
 from etf_backtest.errors.wording import quoted
 from etf_backtest.market.basis import PriceBasis
+from etf_backtest.market.series import PriceSeries
 from etf_backtest.market.sessions import as_date
+from etf_backtest.market.splice import Splice
+from etf_backtest.market.symbols import check_symbols
 from etf_backtest.typing import DateArray, FloatArray
 
 T = TypeVar("T")
@@ -51,6 +54,68 @@ def as_basis(kind: str) -> PriceBasis:
             f"{quoted(kind)} is not what prices can be made of",
             remedy=f"one of {', '.join(PriceBasis)}",
         ) from None
+
+
+def check_shape(
+    dates: DateArray, symbols: tuple[str, ...], prices: FloatArray, basis: tuple[PriceBasis, ...]
+) -> None:
+    """Demand a price for each session and symbol, and a basis for each symbol.
+
+    Raises
+    ------
+    PriceDataError
+        There are none, or more or fewer than that.
+    """
+    if not dates.size or not symbols:
+        raise PriceDataError(
+            f"a panel of {dates.size} sessions and {len(symbols)} symbols is empty",
+            remedy="give at least one session and one symbol",
+        )
+    if prices.shape != (dates.size, len(symbols)) or len(basis) != len(symbols):
+        raise PriceDataError(
+            f"expected prices of the shape {(dates.size, len(symbols))} and a basis for each "
+            f"symbol, received {prices.shape} and {len(basis)}",
+            remedy="give one row a session and one column a symbol",
+        )
+
+
+def check_series(series: Iterable[PriceSeries]) -> tuple[PriceSeries, ...]:
+    """Demand one series or more.
+
+    Raises
+    ------
+    PriceDataError
+        Naming what else was given.
+    """
+    columns = several("series", series)
+    if not columns:
+        raise PriceDataError("a panel of 0 symbols is empty", remedy="give at least one series")
+    for column in columns:
+        if not isinstance(column, PriceSeries):
+            raise PriceDataError(
+                f"expected a PriceSeries, received {quoted(column)}",
+                remedy="use PriceSeries.from_closes, or PricePanel.from_frame",
+            )
+    return columns
+
+
+def check_splices(splices: Iterable[Splice], symbols: tuple[str, ...]) -> tuple[Splice, ...]:
+    """Demand splices of symbols that are there, one of each at most.
+
+    Raises
+    ------
+    PriceDataError
+        Naming what else was given.
+    """
+    found = several("splices", splices)
+    for splice in found:
+        if not isinstance(splice, Splice) or splice.symbol not in symbols:
+            raise PriceDataError(
+                f"expected splices of the symbols of the panel, received {quoted(splice)}",
+                remedy="use PricePanel.spliced",
+            )
+    check_symbols(tuple(splice.symbol for splice in found))
+    return found
 
 
 def check_prices(dates: DateArray, symbols: tuple[str, ...], prices: FloatArray) -> None:

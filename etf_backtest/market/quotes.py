@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from etf_backtest.errors import PriceDataError
+from etf_backtest.errors.wording import quoted
 from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.numbers import float_array
 from etf_backtest.market.sessions import as_date
@@ -16,6 +17,7 @@ from etf_backtest.typing import BoolArray, DateArray, FloatArray, IndexArray
 
 if TYPE_CHECKING:
     from etf_backtest.market.series import PriceSeries
+    from etf_backtest.market.splice import Splice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +25,8 @@ class Quotes(FrozenArrays):
     """Closes, dividends and splits of the symbols of a panel, sessions x symbols.
 
     They give share counts a meaning: dividends in cash, lots, commissions per share. Symbols of
-    which only total-return prices are known have columns of NaN in all three arrays.
+    which only total-return prices are known have columns of NaN in all three arrays. So have those
+    with proxy history, before their splice date.
 
     Attributes
     ----------
@@ -67,13 +70,18 @@ class Quotes(FrozenArrays):
 
     @property
     def known(self) -> BoolArray:
-        """Of which symbols closes, dividends and splits are known, shape (N,)."""
+        """Of which symbols closes, dividends and splits are known on all rows, shape (N,)."""
         return np.asarray(~np.isnan(self.splits[:1]).any(axis=0))
+
+    @property
+    def known_at_last(self) -> BoolArray:
+        """Of which symbols they are known on the last row, if not before; shape (N,)."""
+        return np.asarray(~np.isnan(self.splits[-1:]).any(axis=0))
 
     def columns(self, columns: Sequence[int]) -> Self | None:
         """The quotes of these symbols, in this order; None if none of them has any."""
         chosen = self._each(lambda values: values.take(columns, axis=1))
-        return chosen if chosen.known.any() else None
+        return chosen if chosen.known_at_last.any() else None
 
     def rows(self, cut: slice) -> Self:
         """The quotes of these sessions, which share memory with these."""
@@ -95,9 +103,19 @@ class Quotes(FrozenArrays):
         """Closes and dividends times `levels`, which broadcasts to (T, N); the same splits."""
         return self._made(self.closes * levels, self.dividends * levels, self.splits)
 
-    def followed_by(self, later: Quotes) -> Self | None:
-        """These sessions and then those of `later`; only symbols known in both stay known."""
-        known = self.known & later.known
+    def throughout(self) -> Self | None:
+        """Only those of the symbols of which they are known on all rows; None if of none."""
+        known = self.known
+        if (known == self.known_at_last).all():
+            return self
+        return self._each(lambda values: np.where(known, values, np.nan)) if known.any() else None
+
+    def followed_by(self, later: Quotes, *, spliced: BoolArray) -> Self | None:
+        """These sessions and then those of `later`; only symbols known in both stay known.
+
+        Those in `spliced`, shape (N,), stay as they are: not known before their splice date.
+        """
+        known = later.known & (self.known | spliced)
         if not known.any():
             return None
         whole = [
@@ -138,11 +156,18 @@ def quotes_of(
         closes[own, column] = each.closes
         dividends[:, column], splits[:, column] = 0.0, 1.0
         dividends[own, column], splits[own, column] = each.dividends, each.splits
+        if each.splice is not None:
+            before = slice(0, own[each.own_from])
+            dividends[before, column] = splits[before, column] = np.nan
     return None if np.isnan(splits).all() else Quotes(closes, dividends, splits)
 
 
 def check_quotes(
-    quotes: Quotes, dates: DateArray, symbols: Sequence[str], prices: FloatArray
+    quotes: Quotes,
+    dates: DateArray,
+    symbols: Sequence[str],
+    prices: FloatArray,
+    splices: Sequence[Splice] = (),
 ) -> None:
     """Demand quotes that go together with the prices of a panel.
 
@@ -151,6 +176,11 @@ def check_quotes(
     PriceDataError
         Naming the symbol, the date and the value that breaks a rule of `Quotes`.
     """
+    if not isinstance(quotes, Quotes):
+        raise PriceDataError(
+            f"expected Quotes, received {quoted(quotes)}",
+            remedy="give Quotes(closes, dividends, splits), or use PricePanel.from_bars",
+        )
     if quotes.closes.shape != prices.shape:
         raise PriceDataError(
             f"expected closes of the shape of the prices, {prices.shape}, "
@@ -159,6 +189,12 @@ def check_quotes(
         )
     closes, dividends, splits = quotes.closes, quotes.dividends, quotes.splits
     known = np.broadcast_to(quotes.known, prices.shape)
+    if splices:
+        known = known.copy()
+        for splice in splices:
+            column = symbols.index(splice.symbol)
+            own = dates >= np.datetime64(splice.date)
+            known[:, column] = own & quotes.known_at_last[column]
     priced = ~np.isnan(prices)
     for field, values, good, expected in (
         ("close", closes, closes > 0, "a positive number where there is a price"),

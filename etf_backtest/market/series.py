@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,10 @@ from etf_backtest.market.numbers import float_array
 from etf_backtest.market.sessions import as_date, as_sessions, check_ascending
 from etf_backtest.market.symbols import check_symbols
 from etf_backtest.typing import BoolArray, DateArray, FloatArray
+
+if TYPE_CHECKING:
+    from etf_backtest.market.panel import PricePanel
+    from etf_backtest.market.splice import Splice
 
 _QUOTES = ("closes", "dividends", "splits")
 
@@ -37,7 +41,9 @@ class PriceSeries(FrozenArrays):
         What the prices are made of.
     closes, dividends, splits : ndarray of shape (sessions,), float64, or None
         What a share cost and paid, as in `Quotes`; all three, or None of each where only
-        total-return prices are known. Read-only.
+        total-return prices are known. NaN before the splice date. Read-only.
+    splice : Splice, optional
+        Where the prices pass from a proxy's to the symbol's own (see `splice.spliced`).
 
     Raises
     ------
@@ -52,6 +58,7 @@ class PriceSeries(FrozenArrays):
     closes: FloatArray | None = None
     dividends: FloatArray | None = None
     splits: FloatArray | None = None
+    splice: Splice | None = None
 
     def __post_init__(self) -> None:
         check_symbols((self.symbol,))
@@ -64,7 +71,10 @@ class PriceSeries(FrozenArrays):
         check_ascending(dates, symbol=self.symbol)
         good = np.isfinite(prices) & (prices > 0)
         _demand(good, self.symbol, "price", "a positive number", dates, prices)
-        quotes = _quotes(self.symbol, dates, self.closes, self.dividends, self.splits)
+        object.__setattr__(self, "dates", dates)
+        quotes = _quotes(
+            self.symbol, dates, self.closes, self.dividends, self.splits, self.own_from
+        )
         for name, array in (
             ("dates", dates),
             ("prices", prices),
@@ -73,6 +83,13 @@ class PriceSeries(FrozenArrays):
             if array is not None:
                 array.flags.writeable = False
             object.__setattr__(self, name, array)
+
+    @property
+    def own_from(self) -> int:
+        """The row from which on prices are the symbol's own, and not a proxy's: 0 without one."""
+        if self.splice is None:
+            return 0
+        return int(np.searchsorted(self.dates, np.datetime64(self.splice.date)))
 
     @classmethod
     def from_adjusted_closes(
@@ -137,14 +154,36 @@ class PriceSeries(FrozenArrays):
         return cls(symbol, dates, prices, basis, close, dividend, shares)
 
 
+def series_of(panel: PricePanel, symbol: str) -> PriceSeries:
+    """The series of a symbol in a panel, on the sessions on which it has prices."""
+    column = panel.symbols.index(symbol)
+    rows = np.flatnonzero(~np.isnan(panel.prices[:, column]))
+    splice = next((each for each in panel.splices if each.symbol == symbol), None)
+    dates, prices, basis = panel.dates[rows], panel.prices[rows, column], panel.basis[column]
+    quotes = panel.quotes
+    if quotes is None or not quotes.known_at_last[column]:
+        return PriceSeries(symbol, dates, prices, basis, splice=splice)
+    return PriceSeries(
+        symbol,
+        dates,
+        prices,
+        basis,
+        quotes.closes[rows, column],
+        quotes.dividends[rows, column],
+        quotes.splits[rows, column],
+        splice,
+    )
+
+
 def _quotes(
     symbol: str,
     dates: DateArray,
     closes: FloatArray | None,
     dividends: FloatArray | None,
     splits: FloatArray | None,
+    own: int,
 ) -> tuple[FloatArray, FloatArray, FloatArray] | tuple[None, None, None]:
-    """All three of a share's quotes, or none."""
+    """All three of a share's quotes, known from row `own` on, or none."""
     if closes is None and dividends is None and splits is None:
         return None, None, None
     if closes is None or dividends is None or splits is None:
@@ -153,18 +192,27 @@ def _quotes(
             symbol=symbol,
             remedy="give dividends of 0 and splits of 1 where there were none",
         )
-    return _known_quotes(symbol, dates, closes, dividends, splits)
+    return _known_quotes(symbol, dates, closes, dividends, splits, own)
 
 
 def _known_quotes(
-    symbol: str, dates: DateArray, closes: ArrayLike, dividends: ArrayLike, splits: ArrayLike
+    symbol: str,
+    dates: DateArray,
+    closes: ArrayLike,
+    dividends: ArrayLike,
+    splits: ArrayLike,
+    own: int = 0,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     close = _values(symbol, "close", dates, closes)
     dividend = _values(symbol, "dividend", dates, dividends)
     split = _values(symbol, "split ratio", dates, splits)
-    _demand(close > 0, symbol, "close", "a positive number", dates, close)
-    _demand(dividend >= 0, symbol, "dividend", "0 or more", dates, dividend)
-    _demand(split > 0, symbol, "split ratio", "a positive number", dates, split)
+    for field, values, good, expected in (
+        ("close", close, close > 0, "a positive number"),
+        ("dividend", dividend, dividend >= 0, "0 or more"),
+        ("split ratio", split, split > 0, "a positive number"),
+    ):
+        _demand(good[own:], symbol, field, expected, dates[own:], values[own:])
+        values[:own] = np.nan  # a proxy's shares are no shares of the symbol
     return close, dividend, split
 
 

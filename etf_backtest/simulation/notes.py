@@ -84,6 +84,13 @@ def _units(panel: PricePanel, strategy: Strategy, rules: Rules) -> Iterator[str]
             f"{', '.join(unknown)}: closes are not known, so {what} count units of the "
             "total-return prices, not shares"
         )
+        for splice in panel.splices:
+            if splice.symbol in unknown and panel.dates[0] < np.datetime64(splice.date):
+                yield (
+                    f"{splice.symbol}: before {splice.date} its prices are those of "
+                    f"{splice.proxy}; a window that begins on that day or later counts shares, "
+                    "if closes are known"
+                )
     if rules.expense_ratios:
         fees = ", ".join(f"{name} {fee:.4%}" for name, fee in rules.expense_ratios.items())
         yield f"expense ratios a year were taken out of the prices: {fees}"

@@ -15,6 +15,7 @@ from etf_backtest.errors import (
 from etf_backtest.market import PricePanel
 from etf_backtest.market.missing import CompletePrices, complete_prices
 from etf_backtest.market.sessions import as_date
+from etf_backtest.simulation.proxy_share import proxy_notes
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.strategies import Strategy
 from etf_backtest.strategies.checks import check_strategy
@@ -71,7 +72,8 @@ def prepare(
         )
     row = int(np.searchsorted(used.dates, window.panel.dates[0]))
     before = before_window(used.select(strategy.symbols).rows(0, row), strategy, rules)
-    history = before.panel.followed_by(window.panel.select(strategy.symbols))
+    complete = window.panel.with_whole_quotes()
+    history = before.panel.followed_by(complete.select(strategy.symbols))
     if history.dates.size < strategy.needed_sessions:
         raise WindowError(
             f"{strategy.name} looks back over {strategy.needed_sessions} sessions, but from "
@@ -82,9 +84,13 @@ def prepare(
             remedy="shorten its look-back, choose a later end, or give earlier prices",
         )
     return Prepared(
-        _with_fees(window.panel, window.panel, rules),
-        _with_fees(history, window.panel, rules),
-        (*window.notes, *(f"before the window, {note}" for note in before.notes)),
+        _with_fees(complete, complete, rules),
+        _with_fees(history, complete, rules),
+        (
+            *proxy_notes(complete, history),
+            *window.notes,
+            *(f"before the window, {note}" for note in before.notes),
+        ),
     )
 
 

@@ -28,6 +28,7 @@ from etf_backtest.simulation.accounting import ChangeOfValue, change_of_value
 from etf_backtest.simulation.book import Book
 from etf_backtest.simulation.fingerprint import fingerprint_of
 from etf_backtest.simulation.preparation import Prepared
+from etf_backtest.simulation.proxy_share import ProxyShare, proxy_shares
 from etf_backtest.simulation.rebalancing import Rebalancing
 from etf_backtest.simulation.result_data import rate_as_data, result_as_data
 from etf_backtest.simulation.rules import Rules
@@ -199,6 +200,11 @@ class SimulationResult(FrozenArrays):
         if self.benchmark is not None and self.benchmark not in found:
             found |= self.prepared.window.select((self.benchmark,)).fingerprints()
         return FrozenMapping(found)
+
+    @cached_property
+    def proxies(self) -> tuple[ProxyShare, ...]:
+        """What part of the window, and of what was looked at before, is a proxy's prices."""
+        return proxy_shares(self.prepared.window, self.prepared.history)
 
     # -- curves ----------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ def result_as_data(result: SimulationResult) -> JsonObject:
             symbol: PriceBasis(basis).value
             for symbol, basis in zip(asked.symbols, asked.basis, strict=True)
         },
+        "proxies": [share.to_dict() for share in result.proxies],
         "metrics": result.metrics.to_dict(),
         "benchmark_metrics": None if own is None else own.to_dict(),
         "warnings": list(result.warnings),

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from etf_backtest.errors import NoClosesError
 from etf_backtest.market import PricePanel
 from etf_backtest.market.frozen import FrozenArrays
+from etf_backtest.market.splice import no_closes
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.typing import FloatArray
 
@@ -63,7 +63,7 @@ def units_of(panel: PricePanel, rules: Rules) -> Units:
         known = () if quotes is None else quotes.known
         for number, symbol in enumerate(panel.symbols):
             if quotes is None or not known[number]:
-                raise NoClosesError(symbol)
+                raise no_closes(panel, symbol)
     if quotes is None:
         return Units(panel.prices, None, None)
     with_closes = quotes.known

@@ -10,8 +10,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from etf_backtest.errors import NoClosesError, UnknownSymbolError
+from etf_backtest.errors import UnknownSymbolError
 from etf_backtest.market import PricePanel
+from etf_backtest.market.splice import no_closes
 from etf_backtest.simulation.ledger.precision import ONE, YEAR_OF_INTEREST, ZERO
 from etf_backtest.simulation.preparation import prepare
 from etf_backtest.simulation.rules import Rules
@@ -95,7 +96,7 @@ def _dividends(window: PricePanel, levels: Sequence[Row] | None, *, needed: bool
     if needed:
         for symbol, has in zip(window.symbols, known, strict=True):
             if not has:
-                raise NoClosesError(symbol)
+                raise no_closes(window, symbol)
     if quotes is None:
         return {}
     rows = _times(_rows(np.where(quotes.known, quotes.dividends, 0.0)), levels)
@@ -120,7 +121,9 @@ def _after_expenses(
     factors = np.array([[float(level) for level in row] for row in levels])
     prices = [[float(price) for price in row] for row in _times(_rows(history.prices), levels)]
     quotes = history.quotes and history.quotes.scaled(factors)
-    return PricePanel(history.dates, history.symbols, np.array(prices), history.basis, quotes)
+    return PricePanel(
+        history.dates, history.symbols, np.array(prices), history.basis, quotes, history.splices
+    )
 
 
 def _levels(

@@ -85,6 +85,7 @@ def test_the_result_as_json(result: SimulationResult) -> None:
         "benchmark",
         "risk_free",
         "basis",
+        "proxies",
         "metrics",
         "benchmark_metrics",
         "warnings",
