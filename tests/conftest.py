@@ -2,6 +2,11 @@
 
 environment   a home directory of the test's own, and nothing of the user's
 postgres      real PostgreSQL servers and databases
+yahoo_server  Yahoo Finance on loopback
 """
 
-pytest_plugins = ["tests.fixtures.environment", "tests.fixtures.postgres"]
+pytest_plugins = [
+    "tests.fixtures.environment",
+    "tests.fixtures.postgres",
+    "tests.fixtures.yahoo_server",
+]
