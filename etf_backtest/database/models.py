@@ -6,7 +6,12 @@ Nothing outside `etf_backtest.database` imports the generated client itself.
 from collections.abc import Mapping
 
 from etf_backtest.database.client import Json
-from etf_backtest.database.client.enums import BacktestStatus, StrategyType, SubscriptionTier
+from etf_backtest.database.client.enums import (
+    BacktestStatus,
+    ETFStatus,
+    StrategyType,
+    SubscriptionTier,
+)
 from etf_backtest.database.client.errors import (
     PrismaError,
     TableNotFoundError,
@@ -14,7 +19,9 @@ from etf_backtest.database.client.errors import (
 )
 from etf_backtest.database.client.models import (
     Backtest,
+    ETFFacts,
     ETFInfo,
+    ETFProxy,
     MarketData,
     PerformanceMetrics,
     Portfolio,
@@ -24,7 +31,10 @@ from etf_backtest.database.client.models import (
 )
 from etf_backtest.database.client.types import (
     BacktestWhereInput,
+    ETFFactsCreateWithoutRelationsInput,
+    ETFFactsUpdateInput,
     ETFInfoCreateWithoutRelationsInput,
+    ETFInfoUpdateInput,
     ETFInfoWhereInput,
     PerformanceMetricsCreateInput,
     StrategyCreateWithoutRelationsInput,
@@ -35,9 +45,15 @@ __all__ = [
     "Backtest",
     "BacktestStatus",
     "BacktestWhereInput",
+    "ETFFacts",
+    "ETFFactsCreateWithoutRelationsInput",
+    "ETFFactsUpdateInput",
     "ETFInfo",
     "ETFInfoCreateWithoutRelationsInput",
+    "ETFInfoUpdateInput",
     "ETFInfoWhereInput",
+    "ETFProxy",
+    "ETFStatus",
     "Json",
     "MarketData",
     "PerformanceMetrics",

@@ -113,8 +113,9 @@ def change(connection: Connection) -> None:
             ("backtests", "status", "running"),
             ("performance_metrics", "win_rate", Decimal("0.625")),
             ("market_data", "adjusted_close", Decimal("180.1234")),
-            ("etf_info", "assets_under_management", Decimal("400000000000.01")),
+            # before etf_info, of which a change is a statement
             ("etf_facts", "expense_ratio", Decimal("0.000945")),
+            ("etf_info", "assets_under_management", Decimal("400000000000.01")),
             ("etf_proxies", "tracking_error", Decimal("0.000123")),
             ("packed_prices", "closes", b"\x40\x59" + bytes(6)),
         ):
@@ -128,7 +129,10 @@ def change(connection: Connection) -> None:
 def read(connection: Connection) -> dict[str, Any]:
     classes = mapped(connection)
     with Session(connection, expire_on_commit=False) as session:
-        by_time = {"price_revisions": classes["price_revisions"].number.desc()}
+        by_time: dict[str, Any] = {
+            "price_revisions": classes["price_revisions"].number.desc(),
+            "etf_facts": classes["etf_facts"].valid_from,
+        }
         rows = {
             name: session.scalars(select(classes[name]).order_by(by_time.get(name))).first()
             for name in TABLES
