@@ -101,6 +101,15 @@ def write(connection: Connection) -> None:
         session.flush()
 
 
+def first(session: Session, classes: dict[str, Class], name: str) -> Any:
+    """The row of a table that was written here: triggers have added the others."""
+    own = {
+        "price_revisions": classes["price_revisions"].number.desc(),
+        "etf_facts": classes["etf_facts"].valid_from,
+    }
+    return session.scalars(select(classes[name]).order_by(own.get(name))).first()
+
+
 def change(connection: Connection) -> None:
     """Change a column of every table through the ORM, and take the backtest to its end."""
     classes = mapped(connection)
@@ -113,13 +122,12 @@ def change(connection: Connection) -> None:
             ("backtests", "status", "running"),
             ("performance_metrics", "win_rate", Decimal("0.625")),
             ("market_data", "adjusted_close", Decimal("180.1234")),
-            # before etf_info, of which a change is a statement
             ("etf_facts", "expense_ratio", Decimal("0.000945")),
             ("etf_info", "assets_under_management", Decimal("400000000000.01")),
             ("etf_proxies", "tracking_error", Decimal("0.000123")),
             ("packed_prices", "closes", b"\x40\x59" + bytes(6)),
         ):
-            setattr(session.scalars(select(classes[name])).one(), column, value)
+            setattr(first(session, classes, name), column, value)
         session.flush()
         backtest = session.scalars(select(classes["backtests"])).one()
         backtest.status, backtest.results = "completed", {"equity": [12345.67]}
@@ -129,14 +137,7 @@ def change(connection: Connection) -> None:
 def read(connection: Connection) -> dict[str, Any]:
     classes = mapped(connection)
     with Session(connection, expire_on_commit=False) as session:
-        by_time: dict[str, Any] = {
-            "price_revisions": classes["price_revisions"].number.desc(),
-            "etf_facts": classes["etf_facts"].valid_from,
-        }
-        rows = {
-            name: session.scalars(select(classes[name]).order_by(by_time.get(name))).first()
-            for name in TABLES
-        }
+        rows = {name: first(session, classes, name) for name in TABLES}
         assert rows["portfolio_holdings"].portfolios is rows["portfolios"]
         assert rows["performance_metrics"].backtests.strategies is rows["strategies"]
     return rows
