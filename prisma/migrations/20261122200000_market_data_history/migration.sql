@@ -204,6 +204,16 @@ BEGIN
             nextval(format('%I.price_revisions_number_seq', TG_TABLE_SCHEMA))::text,
             true
         );
+        PERFORM set_config('etf_backtest.price_table', TG_RELID::text, true);
+    ELSIF current_setting('etf_backtest.price_table', true) IS DISTINCT FROM TG_RELID::text THEN
+        -- the number, and the lock, are another table's
+        RAISE EXCEPTION 'this transaction has a revision already, and not of %.%',
+            TG_TABLE_SCHEMA, TG_TABLE_NAME
+            USING ERRCODE = 'check_violation',
+                  HINT = 'Write the prices of each schema in a transaction of its own.',
+                  SCHEMA = TG_TABLE_SCHEMA,
+                  TABLE = TG_TABLE_NAME,
+                  CONSTRAINT = 'market_data_one_schema_a_transaction';
     END IF;
     RETURN NULL;
 END
@@ -231,7 +241,8 @@ $$;
 CREATE TRIGGER "market_data_set_revision" BEFORE UPDATE ON "market_data"
     FOR EACH ROW EXECUTE FUNCTION "set_price_revision"();
 
--- Notes a change in price_revisions and price_series; symbols may be named more than once.
+-- Notes a change in price_revisions and price_series; symbols may be named more than once. What a
+-- transaction writes is known when it ends: the time of its last statement is the nearest to that.
 CREATE FUNCTION "note_price_revision"(
     "in_schema" TEXT, "symbols" TEXT[], "inserted" BIGINT, "updated" BIGINT, "deleted" BIGINT
 ) RETURNS VOID LANGUAGE plpgsql AS $$
@@ -241,7 +252,8 @@ BEGIN
     EXECUTE format(
         'INSERT INTO %I.price_revisions AS stored (number, known_at, inserted, updated, deleted)'
         ' VALUES ($1, clock_timestamp(), $2, $3, $4)'
-        ' ON CONFLICT (number) DO UPDATE SET inserted = stored.inserted + excluded.inserted,'
+        ' ON CONFLICT (number) DO UPDATE SET known_at = excluded.known_at,'
+        ' inserted = stored.inserted + excluded.inserted,'
         ' updated = stored.updated + excluded.updated, deleted = stored.deleted + excluded.deleted',
         in_schema
     ) USING revision, inserted, updated, deleted;
