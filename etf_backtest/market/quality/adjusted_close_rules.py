@@ -65,8 +65,8 @@ def adjusted_factors(history: PriceHistory) -> AdjustedFactors:
 
     Notes
     -----
-    Rounding changes a price p by at most u = 0.00005, so a factor p1 / p0 by at most
-    u / p1 + u / p0 of itself; the bounds of both factors, and 1e-6, are added up.
+    Rounding changes a price p by at most u = 0.00005, so its logarithm by at most
+    -log(1 - u / p), about u / p. The bounds of the prices in both factors, and 1e-6, are added up.
 
     Vendors that adjust by the rule of CRSP multiply earlier prices by 1 - dividend / previous
     close. That reinvests the dividend before the market has moved rather than at the close: on an
@@ -79,13 +79,20 @@ def adjusted_factors(history: PriceHistory) -> AdjustedFactors:
     paid = dividends[1:] * splits[1:]
     left = history.close[:-1] - paid
     subtracting = np.where(left > 0, history.close[1:] * splits[1:] / left, np.nan)
-    unit = HALF_PRICE_UNIT + splits[1:] * HALF_DIVIDEND_UNIT
-    rounding = HALF_PRICE_UNIT / adjusted[1:] + HALF_PRICE_UNIT / adjusted[:-1] + OTHER_ROUNDING
-    rounding_own = unit / (history.close[1:] + dividends[1:]) + HALF_PRICE_UNIT / history.close[:-1]
-    rounding_left = HALF_PRICE_UNIT / history.close[1:] + unit / left
-    agrees = np.abs(np.log(vendor / own)) <= rounding + rounding_own
-    near = np.abs(np.log(vendor / subtracting)) <= rounding + rounding_left
+    rounding = _rounded(adjusted[1:]) + _rounded(adjusted[:-1]) + OTHER_ROUNDING
+    unit = HALF_PRICE_UNIT + HALF_DIVIDEND_UNIT
+    of_own = _rounded(history.close[1:] + dividends[1:], unit) + _rounded(history.close[:-1])
+    unit_left = HALF_PRICE_UNIT + splits[1:] * HALF_DIVIDEND_UNIT
+    of_left = _rounded(history.close[1:]) + _rounded(left, unit_left)
+    agrees = np.abs(np.log(vendor / own)) <= rounding + of_own
+    near = np.abs(np.log(vendor / subtracting)) <= rounding + of_left
     return AdjustedFactors(vendor, own, agrees, near & ~agrees)
+
+
+def _rounded(price: FloatArray, unit: float | FloatArray = HALF_PRICE_UNIT) -> FloatArray:
+    """By how much rounding may have changed the logarithm of a price; all, if it is so small."""
+    bound: FloatArray = -np.log1p(-np.minimum(unit / price, 1.0))
+    return bound
 
 
 def adjusted_close_report(history: PriceHistory) -> AdjustedReport:
@@ -110,12 +117,13 @@ def _mismatch(history: PriceHistory, factors: AdjustedFactors, first: int, last:
     vendor, own = float(factors.vendor[worst]), float(factors.own[worst])
     where = "" if count == 1 else f" on {as_date(history.dates[row])}, the worst of {count},"
     total = "" if count == 1 else f"; all in all {np.expm1(gaps.sum()):+.3%}"
+    reason = _likely_reason(history, row, vendor) if count == 1 else ""
     return warning(
         "adjusted_close_mismatch",
         history,
         first + 1,
         f"adjusted closes are multiplied by {vendor:.6f}{where} where close, dividend and split "
-        f"make {own:.6f} ({vendor / own - 1:+.4%}){_likely_reason(history, row, vendor)}{total}",
+        f"make {own:.6f} ({vendor / own - 1:+.4%}){reason}{total}",
         field="adjusted_close",
         value=shown(history.adjusted_close[row]),
         last=last + 1 if count > 1 else None,
@@ -133,9 +141,11 @@ def _likely_reason(history: PriceHistory, row: int, vendor: float) -> str:
     if split != 1 and abs(np.log(vendor / ((close + dividend) / before))) <= near:
         return f": as if there were no split of {shown(split)}"
     implied = before / split - close / vendor
-    if dividend == 0 and implied > close * near:
-        return f": as if a dividend of about {implied:.4g} had been paid"
-    return ""
+    if not close * near < implied < before / split:
+        return ""
+    if dividend > 0:
+        return f": as if the dividend were about {implied:.4g}, not {shown(dividend)}"
+    return f": as if a dividend of about {implied:.4g} had been paid"
 
 
 def _notes(history: PriceHistory, factors: AdjustedFactors) -> Iterator[str]:

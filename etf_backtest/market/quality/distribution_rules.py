@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from etf_backtest.market.quality.factors import adjustment_is_clear, daily_volatility
+from etf_backtest.market.quality.factors import adjustment_is_clear, daily_volatility, weekdays
 from etf_backtest.market.quality.finding import Finding
 from etf_backtest.market.quality.history import PriceHistory
 from etf_backtest.market.quality.series_findings import count_of, shown, warning
-from etf_backtest.typing import BoolArray, FloatArray
+from etf_backtest.typing import BoolArray
 
 LEAST_TELLING_SPLIT = 0.05
 """abs(log(ratio)): a ratio nearer to 1 cannot be told from an ordinary day."""
@@ -85,7 +85,7 @@ def unclear_adjustment(history: PriceHistory) -> Iterator[Finding]:
 
 def contradicted_splits(history: PriceHistory) -> Iterator[Finding]:
     """Splits at which the closes move otherwise than is said of them."""
-    for row in _splits_that_tell(history, daily_volatility(history)):
+    for row in _splits_that_tell(history):
         ratio, adjusted = history.split_ratio[row], bool(history.split_adjusted[row])
         move, step = _move(history, row), float(np.log(ratio))
         # as traded, as divided by later splits, as by the inverse of the ratio
@@ -112,14 +112,14 @@ def contradicted_splits(history: PriceHistory) -> Iterator[Finding]:
         yield warning(rule, history, row, message, field="split_ratio", value=shown(ratio))
 
 
-def _splits_that_tell(history: PriceHistory, volatility: float) -> list[int]:
+def _splits_that_tell(history: PriceHistory) -> list[int]:
     """Rows with a split so large that a day's move cannot hide it, between two known closes."""
-    steps: FloatArray = np.abs(np.log(np.where(history.split_ratio > 0, history.split_ratio, 1.0)))
+    splits = history.split_ratio[1:]
+    steps = np.abs(np.log(np.where(splits > 0, splits, 1.0)))
+    usual = TELLING_SIGMAS * daily_volatility(history) * np.sqrt(weekdays(history))
     known = np.isfinite(history.close) & np.isfinite(history.split_adjusted)
-    tells = (steps > max(LEAST_TELLING_SPLIT, TELLING_SIGMAS * volatility)) & known
-    tells[1:] &= known[:-1]
-    tells[:1] = False
-    return [int(row) for row in np.flatnonzero(tells)]
+    tells = (steps > np.maximum(LEAST_TELLING_SPLIT, usual)) & known[1:] & known[:-1]
+    return [int(row) for row in np.flatnonzero(tells) + 1]
 
 
 def _move(history: PriceHistory, row: int) -> float:

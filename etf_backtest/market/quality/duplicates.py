@@ -11,8 +11,8 @@ from etf_backtest.market.bars import Bars
 from etf_backtest.typing import BoolArray, IndexArray
 
 _FIRST_DAY = np.datetime64("1678-01-01")
-_DAYS = 213_395
-"""From 1678-01-01 to 2262-04-11: every date that can be stored."""
+_DAYS = int((np.datetime64("2262-04-12") - _FIRST_DAY).astype(int))
+"""Every date that can be stored, to 2262-04-11."""
 
 _DAY_BITS = 18  # 2**18 > _DAYS
 _PAGE_BITS = 10
@@ -48,6 +48,11 @@ class SessionsSeen:
         self._pages = np.full((0, _PAGES), -1, np.int32)
         self._bits = np.zeros((0, _PAGE_BYTES), np.uint8)
         self._used = 0
+
+    @property
+    def size_in_bytes(self) -> int:
+        """What the arrays take."""
+        return self._pages.nbytes + self._bits.nbytes
 
     def add(self, bars: Bars, *, except_for: BoolArray | None = None) -> Repeats:
         """Remember the rows of a batch, and tell which of them had been there before.

@@ -10,6 +10,9 @@ from etf_backtest.typing import BoolArray, FloatArray
 NORMAL_MAD = 1.4826
 """Standard deviation of a normal distribution, over the median of its absolute values."""
 
+LEAST_MOVES = 20
+"""In a shorter history an outlier would be measured by itself."""
+
 
 def adjustment_is_clear(history: PriceHistory) -> bool:
     """Whether what is said of the closes is enough to apply the splits, or there are none."""
@@ -66,8 +69,12 @@ def weekdays(history: PriceHistory) -> FloatArray:
 
 
 def daily_volatility(history: PriceHistory) -> float:
-    """Of all moves, by the median of their absolute values: outliers do not count. 0 if none."""
-    return robust_deviation(moves(history))
+    """Of all moves, a weekday, by the median of their absolute values: outliers do not count.
+
+    0 where there are fewer than `LEAST_MOVES` of them.
+    """
+    steps = moves(history) / np.sqrt(weekdays(history))
+    return robust_deviation(steps) if steps.size >= LEAST_MOVES else 0.0
 
 
 def robust_deviation(values: FloatArray, among: BoolArray | None = None) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from etf_backtest.market.quality.factors import moves, robust_deviation, weekdays
+from etf_backtest.market.quality.factors import daily_volatility, moves, robust_deviation, weekdays
 from etf_backtest.market.quality.finding import Finding
 from etf_backtest.market.quality.history import PriceHistory
 from etf_backtest.market.quality.series_findings import count_of, runs, shown, warning
@@ -111,7 +111,7 @@ def jumps(history: PriceHistory, *, explained: frozenset[int] = frozenset()) -> 
     """
     steps = moves(history)
     gaps = np.sqrt(weekdays(history))
-    own = robust_deviation(steps / gaps)
+    own = daily_volatility(history)
     large = np.flatnonzero(np.abs(steps) > np.maximum(JUMP, JUMP_SIGMAS * own * gaps))
     for step in large.tolist():
         around = np.zeros(steps.size, np.bool_)
