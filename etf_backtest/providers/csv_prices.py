@@ -94,7 +94,7 @@ class CsvPrices:
                 raise LayoutError("was changed after its header was read")
             for first in range(0, len(block), at_once):
                 yield self._batch(block, first, min(first + at_once, len(block)))
-            if block.unended and len(block):
+            if block.unended and len(block) and _says_something(block, len(block) - 1):
                 yield 0, PriceBatch(no_bars(), (self._unended(block),))
 
     def _batch(self, block: Block, first: int, last: int) -> tuple[int, PriceBatch]:
@@ -104,7 +104,7 @@ class CsvPrices:
         blank = block.ends[part] - block.starts[part] == cells - 1  # commas and nothing else
         fine = (cells == width) & ~blank
         others = first + np.flatnonzero(~fine)
-        strange = [record for record in others.tolist() if self._says_something(block, record)]
+        strange = [record for record in others.tolist() if _says_something(block, record)]
         rejects = [self._misshapen(block, record, width) for record in strange]
         records = first + np.flatnonzero(fine)
         if not records.size:
@@ -122,10 +122,6 @@ class CsvPrices:
         )
         findings = sorted((*rejects, *batch.findings), key=lambda finding: finding.row or 0)
         return records.size, PriceBatch(batch.bars, tuple(findings))
-
-    @staticmethod
-    def _says_something(block: Block, record: int) -> bool:
-        return bool(block.text(record).strip(" \t,"))
 
     def _misshapen(self, block: Block, record: int, width: int) -> Finding:
         cells = int(block.cells[record])
@@ -204,7 +200,7 @@ def _with_header(blocks: Iterator[Block]) -> Iterator[tuple[list[str], Block]]:
     for block in blocks:
         rest = block
         if header is None:
-            first = next((i for i in range(len(block)) if block.text(i).strip(" \t,")), None)
+            first = next((i for i in range(len(block)) if _says_something(block, i)), None)
             if first is None:
                 continue
             if not block.cells[first]:
@@ -266,6 +262,10 @@ def _parsed(data: memoryview | bytes, layout: Layout, *, quoted: bool) -> list[p
         ),
     )
     return [column.combine_chunks() for column in table.columns]
+
+
+def _says_something(block: Block, record: int) -> bool:
+    return bool(block.text(record).strip(" \t,"))
 
 
 def _shown(block: Block, record: int) -> str:

@@ -14,17 +14,21 @@ Format = Literal["long", "wide", "yahoo", "stooq", "alphavantage"]
 DISTRIBUTIONS = re.compile(r"split|div|distribution|capital.?gain", re.IGNORECASE)
 """Names of columns that may be dividends or splits."""
 
+SYMBOL_NAMES = ("symbol", "ticker")
+
 _BARS = {name: name for name in ("date", "open", "high", "low", "close", "volume")}
-_LONG = _BARS | {
-    "symbol": "symbol",
-    "ticker": "symbol",
-    "adjusted_close": "adjusted_close",
-    "adj_close": "adjusted_close",
-    "dividend_amount": "dividend_amount",
-    "dividend": "dividend_amount",
-    "dividends": "dividend_amount",
-    "split_ratio": "split_ratio",
-}
+_LONG = (
+    dict.fromkeys(SYMBOL_NAMES, "symbol")
+    | _BARS
+    | {
+        "adjusted_close": "adjusted_close",
+        "adj_close": "adjusted_close",
+        "dividend_amount": "dividend_amount",
+        "dividend": "dividend_amount",
+        "dividends": "dividend_amount",
+        "split_ratio": "split_ratio",
+    }
+)
 _STOOQ = _BARS | {
     "<ticker>": "symbol",
     "<per>": "period",
@@ -108,7 +112,8 @@ def format_of(header: tuple[str, ...]) -> Format:
     raise LayoutError(
         f"has the column {known[0]} and no symbol: it looks like the bars of one symbol, and its "
         "header does not tell whose form it is",
-        remedy="say --format yahoo, stooq or long (long with --symbol), or add a column symbol",
+        remedy="say --format yahoo, stooq or long (long with --symbol), or add a column symbol; "
+        "or --format wide if the columns are symbols",
     )
 
 

@@ -16,6 +16,7 @@ from etf_backtest.market.bars import SCALES
 from etf_backtest.providers.headers import (
     ALIASES,
     DISTRIBUTIONS,
+    SYMBOL_NAMES,
     Format,
     format_of,
     normalised,
@@ -148,6 +149,11 @@ def layout_of(names: Sequence[str], options: PriceOptions, *, stem: str | None =
         return _wide(header, options)
     aliases = ALIASES[form]
     fields = [aliases.get(normalised(name)) for name in header]
+    if "symbol" not in fields and any(normalised(name) in SYMBOL_NAMES for name in header):
+        raise LayoutError(
+            f"has a column of symbols, which the form of {_BY_FORMAT[form]} has not",
+            remedy="leave --format out",
+        )
     _check_fields(form, header, fields)
     _say_closes(form, fields, options)
     ignored = [name for name, field in zip(header, fields, strict=True) if field is None]

@@ -97,7 +97,7 @@ def open_prices(
 
 
 def _files(path: Path, options: PriceOptions, ignored: list[Path]) -> Iterator[Path]:
-    if not path.is_dir():
+    if not _is_folder(path):
         yield path
         return
     endings = (*_ENDINGS, ".txt") if options.format == "stooq" else _ENDINGS
@@ -105,11 +105,18 @@ def _files(path: Path, options: PriceOptions, ignored: list[Path]) -> Iterator[P
         inside = sorted(path.iterdir())
     except OSError as error:
         raise PriceFileError(path, f"cannot be read: {error.strerror or error}") from error
-    files = [file for file in inside if file.name.lower().endswith(endings) and not file.is_dir()]
-    ignored.extend(file for file in inside if file not in set(files))
-    if not files:
+    taken = {f for f in inside if f.name.lower().endswith(endings) and not _is_folder(f)}
+    ignored.extend(file for file in inside if file not in taken)
+    if not taken:
         raise PriceFileError(path, "has no file *.csv, *.csv.gz or *.parquet in it")
-    yield from files
+    yield from sorted(taken)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # it may not be looked at, or its name is too long: opening it tells
+        return False
 
 
 def _opened(path: Path, options: PriceOptions, name: str) -> PriceSource:

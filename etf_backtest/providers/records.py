@@ -16,7 +16,7 @@ from etf_backtest.errors import LayoutError
 from etf_backtest.market.bars import Whole
 from etf_backtest.typing import IndexArray
 
-BLOCK = 8 * 1024 * 1024
+BLOCK = 4 * 1024 * 1024
 LONGEST_RECORD = 1024 * 1024
 """Bytes of a record that has line ends in quotes; beyond, its quote is taken for a stray one."""
 LONGEST_LINE = 16 * 1024 * 1024

@@ -35,7 +35,7 @@ def with_notes(
         yield PriceBatch(no_bars(), tuple(_ignored(name, file) for name in layout.ignored))
     something, empty = False, 0
     for rows, batch in batches:
-        something = something or bool(len(batch.bars) or batch.findings)
+        something = something or bool(len(batch.bars)) or _has_reject(batch)
         if layout.wide:
             empty += _empty_cells(rows, batch, len(layout.symbols))
         yield batch
@@ -55,6 +55,10 @@ def no_bars() -> Bars:
 def _ignored(name: str, file: str | None) -> Finding:
     message = f"the column {name!r} is not taken: no field has that name"
     return Finding("ignored_column", Level.WARN, message, value=name, file=file)
+
+
+def _has_reject(batch: PriceBatch) -> bool:
+    return any(finding.level is Level.REJECT for finding in batch.findings)
 
 
 def _empty_cells(rows: int, batch: PriceBatch, width: int) -> int:
