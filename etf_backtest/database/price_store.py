@@ -1,85 +1,72 @@
-"""Prices in the table `market_data`: in through COPY, out as arrays.
+"""Prices out of the table `market_data`, as arrays, and the state that they were in.
 
-Neither goes through the query engine, which is made for rows and not for series. Prices become
-binary floating point here, and are rounded here to the scale of their column, half to even.
+They do not go through the query engine, which is made for rows and not for series: the server puts
+a whole symbol into one row, or has done so before (`packed_prices`). Everything that one call reads
+is from one snapshot, so that the state it names is the one of its numbers.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
-from itertools import groupby
-from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from etf_backtest.database.decimals import rounded
-from etf_backtest.errors import ContradictoryPricesError
-from etf_backtest.market.bar import PRICE_FIELDS, Bar
+from etf_backtest.database import packed_prices
+from etf_backtest.database.direct import direct_connection
+from etf_backtest.database.packed_prices import StoredSeries, unpack
+from etf_backtest.database.price_import import StoreReport, open_import
+from etf_backtest.frozen_mapping import FrozenMapping
+from etf_backtest.market.bars import SCALES, UNKNOWN, Bars
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     import asyncpg
 
     from etf_backtest.database.url import DatabaseUrl
+    from etf_backtest.market.bar import Bar
 
-_PRICE_SCALE = 4
-_DIVIDEND_SCALE = 6
-_RATIO_SCALE = 12
+__all__ = [
+    "Coverage",
+    "DataState",
+    "StoreReport",
+    "StoredPrices",
+    "StoredSeries",
+    "SymbolState",
+    "coverage",
+    "load_series",
+    "price_state",
+    "store_bars",
+]
 
-_STAGING = """
-CREATE TEMPORARY TABLE staged_bars (
-    symbol text NOT NULL, date date NOT NULL, open numeric, high numeric, low numeric,
-    close numeric, adjusted_close numeric, volume bigint, dividend_amount numeric,
-    split_ratio numeric
-) ON COMMIT DROP
+_NUMBER: Final = "SELECT coalesce(max(number), 0) FROM price_revisions"
+_STATES: Final = """
+SELECT series.symbol, series.revision, revisions.id
+FROM price_series AS series JOIN price_revisions AS revisions ON revisions.number = series.revision
+WHERE series.symbol = ANY($1)
 """
-
-# What the source does not say leaves what is stored; a row that would not change is not written.
-_MERGE = """
-WITH merged AS (
-    INSERT INTO market_data AS stored (symbol, date, open, high, low, close, adjusted_close,
-                                       volume, dividend_amount, split_ratio, source)
-    SELECT symbol, date, open, high, low, close, adjusted_close, volume, dividend_amount,
-           split_ratio, $1
-    FROM staged_bars
-    ORDER BY symbol, date
-    ON CONFLICT (symbol, date) DO UPDATE SET
-        open = coalesce(excluded.open, stored.open),
-        high = coalesce(excluded.high, stored.high),
-        low = coalesce(excluded.low, stored.low),
-        close = coalesce(excluded.close, stored.close),
-        adjusted_close = coalesce(excluded.adjusted_close, stored.adjusted_close),
-        volume = coalesce(excluded.volume, stored.volume),
-        dividend_amount = coalesce(excluded.dividend_amount, stored.dividend_amount),
-        split_ratio = coalesce(excluded.split_ratio, stored.split_ratio),
-        source = excluded.source
-    WHERE (coalesce(excluded.open, stored.open), coalesce(excluded.high, stored.high),
-           coalesce(excluded.low, stored.low), coalesce(excluded.close, stored.close),
-           coalesce(excluded.adjusted_close, stored.adjusted_close),
-           coalesce(excluded.volume, stored.volume),
-           coalesce(excluded.dividend_amount, stored.dividend_amount),
-           coalesce(excluded.split_ratio, stored.split_ratio))
-          IS DISTINCT FROM
-          (stored.open, stored.high, stored.low, stored.close, stored.adjusted_close,
-           stored.volume, stored.dividend_amount, stored.split_ratio)
-    RETURNING (xmax = 0) AS inserted
-)
-SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM merged
+# which revision had touched a symbol last when $2 was the newest
+_STATES_AS_OF: Final = """
+SELECT asked.symbol, touched.revision, revisions.id
+FROM unnest($1::text[]) AS asked (symbol)
+CROSS JOIN LATERAL (
+    SELECT max(revision) AS revision FROM (
+        SELECT revision FROM market_data WHERE symbol = asked.symbol AND revision <= $2
+        UNION ALL
+        SELECT CASE WHEN valid_to <= $2 THEN valid_to ELSE valid_from END FROM market_data_history
+        WHERE symbol = asked.symbol AND valid_from <= $2
+    ) AS versions
+) AS touched
+JOIN price_revisions AS revisions ON revisions.number = touched.revision
 """
-
-_SERIES = """
-SELECT symbol, date, close::float8, adjusted_close::float8, dividend_amount::float8,
-       split_ratio::float8, source
-FROM market_data
-WHERE symbol = ANY($1)
-ORDER BY symbol, date
-"""
-
+_PACKED: Final = f"""
+SELECT symbol, {", ".join(f"packed.{name}" for name in packed_prices.COLUMNS)}
+FROM packed_prices AS packed JOIN price_series AS series USING (symbol, revision)
+WHERE symbol = ANY($1) AND layout = {packed_prices.LAYOUT}
+"""  # noqa: S608  # names of columns
 _COVERAGE = """
 SELECT symbol, min(date) AS first, max(date) AS last, count(*) AS sessions,
        count(close) AS closes, count(adjusted_close) AS adjusted_closes,
@@ -91,30 +78,35 @@ ORDER BY symbol
 
 
 @dataclass(frozen=True, slots=True)
-class StoreReport:
-    """What an import did to the store, in rows."""
+class SymbolState:
+    """What a symbol's prices are: its last revision by number, and the id that no other has."""
 
-    inserted: int
-    updated: int
-    unchanged: int
+    revision: int
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
-class StoredSeries:
-    """All that is stored of one symbol, oldest first; NaN is "the source does not say".
+class DataState:
+    """What prices were stored.
 
-    Arrays have the shape (sessions of this symbol,) and are read-only: `dates` in datetime64[D],
-    the others float64; prices and dividends per share, `split_ratios` in new shares per old share.
+    Attributes
+    ----------
+    number : int
+        Of the newest revision, of whatever symbols; 0 where there never was one.
+    symbols : mapping of str to SymbolState
+        Of the symbols that have had prices.
     """
 
-    symbol: str
-    dates: NDArray[np.datetime64]
-    closes: NDArray[np.float64]
-    adjusted_closes: NDArray[np.float64]
-    dividends: NDArray[np.float64]
-    split_ratios: NDArray[np.float64]
-    sources: tuple[tuple[dt.date, str], ...]
-    """Runs of rows from one source: the date of the first, and the source."""
+    number: int
+    symbols: Mapping[str, SymbolState]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPrices:
+    """Series by symbol, and the state that they are of; a symbol without prices is missing."""
+
+    series: Mapping[str, StoredSeries]
+    state: DataState
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,114 +122,92 @@ class Coverage:
     sources: tuple[str, ...]
 
 
-async def store_bars(url: DatabaseUrl, bars: Sequence[Bar], *, source: str) -> StoreReport:
-    """Store all of `bars`, or, when anything is wrong with one of them, none.
-
-    Storing the same bars again changes nothing. A field that a bar leaves out keeps its stored
-    value.
-
-    Parameters
-    ----------
-    url : DatabaseUrl
-        The database, with all migrations applied.
-    bars : sequence of Bar
-        Validated, with no (symbol, date) twice.
-    source : str
-        Written to each row that is inserted or changed, at most 50 characters.
-
-    Raises
-    ------
-    ContradictoryPricesError
-        A row breaks a rule of the table, by itself or together with what is stored; nothing is
-        stored.
-    """
-    from asyncpg import CheckViolationError
-
-    async with _connection(url) as connection:
-        try:
-            async with connection.transaction():
-                await connection.execute(_STAGING)
-                await connection.copy_records_to_table(
-                    "staged_bars", records=_records(bars), columns=list(Bar._fields)
-                )
-                row = await connection.fetchrow(_MERGE, source)
-        except CheckViolationError as error:
-            raise ContradictoryPricesError(
-                error.constraint_name or "of market_data", row=_failing_row(error.detail)
-            ) from error
-    assert row is not None  # noqa: S101  # an aggregate without GROUP BY always has one row
-    inserted, updated = row
-    return StoreReport(inserted, updated, len(bars) - inserted - updated)
-
-
-async def load_series(url: DatabaseUrl, symbols: Sequence[str]) -> dict[str, StoredSeries]:
-    """Everything that is stored of `symbols`.
+async def load_series(
+    url: DatabaseUrl, symbols: Sequence[str], *, as_of: int | None = None
+) -> StoredPrices:
+    """Everything that is stored of `symbols`, or was when revision `as_of` was the newest.
 
     A symbol without prices is missing in the answer.
     """
-    async with _connection(url) as connection:
-        rows = await connection.fetch(_SERIES, list(symbols))
-    by_symbol: dict[str, list[asyncpg.Record]] = {}
-    for row in rows:
-        by_symbol.setdefault(row["symbol"], []).append(row)
-    return {symbol: _series(symbol, series) for symbol, series in by_symbol.items()}
+    names = list(dict.fromkeys(symbols))
+    async with (
+        direct_connection(url) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        state, changed = await _state(connection, names, as_of)
+        current = [symbol for symbol in names if symbol not in changed]
+        rows = await connection.fetch(_PACKED, current)
+        packed = {row["symbol"] for row in rows}
+        if live := [name for name in current if name in state.symbols and name not in packed]:
+            rows += await connection.fetch(packed_prices.LIVE, live)
+        if changed:
+            rows += await connection.fetch(packed_prices.AS_OF, changed, as_of)
+    found = {row["symbol"]: unpack(row) for row in rows}
+    return StoredPrices({name: found[name] for name in names if name in found}, state)
+
+
+async def price_state(
+    url: DatabaseUrl, symbols: Sequence[str], *, as_of: int | None = None
+) -> DataState:
+    """The state that `load_series` would read now."""
+    async with (
+        direct_connection(url) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        state, _changed = await _state(connection, list(dict.fromkeys(symbols)), as_of)
+    return state
+
+
+async def _state(
+    connection: asyncpg.Connection[asyncpg.Record], symbols: Sequence[str], as_of: int | None
+) -> tuple[DataState, list[str]]:
+    """The state of symbols, and which of them have changed since it."""
+    number: int = await connection.fetchval(_NUMBER)
+    found = list(await connection.fetch(_STATES, symbols))
+    changed: list[str] = []
+    if as_of is not None:
+        number = min(number, as_of)
+        changed = [row["symbol"] for row in found if row["revision"] > as_of]
+        if changed:
+            found = [row for row in found if row["revision"] <= as_of]
+            found += await connection.fetch(_STATES_AS_OF, changed, as_of)
+    states = {row["symbol"]: SymbolState(row["revision"], str(row["id"])) for row in found}
+    ordered = {symbol: states[symbol] for symbol in symbols if symbol in states}
+    return DataState(number, FrozenMapping(ordered)), changed
 
 
 async def coverage(url: DatabaseUrl) -> tuple[Coverage, ...]:
     """What is stored, by symbol."""
-    async with _connection(url) as connection:
+    async with direct_connection(url) as connection:
         rows = await connection.fetch(_COVERAGE)
     return tuple(Coverage(**{**row, "sources": tuple(row["sources"])}) for row in rows)
 
 
-@asynccontextmanager
-async def _connection(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    import asyncpg  # late: importing it costs more than most commands' own work
-
-    connection = await asyncpg.connect(**url.asyncpg_arguments())
-    try:
-        yield connection
-    finally:
-        await connection.close()
-
-
-def _failing_row(detail: str | None) -> str | None:
-    """Symbol, date and prices of PostgreSQL's "Failing row contains (id, symbol, date, ...)"."""
-    _, _, row = (detail or "").partition("(")
-    values = row.split(", ")
-    if len(values) < 8:
-        return None
-    prices = zip(PRICE_FIELDS, values[3:8], strict=True)
-    known = ", ".join(f"{name} {value}" for name, value in prices if value != "null")
-    return f"{values[1]}, {values[2]}: {known}"
-
-
-def _records(bars: Sequence[Bar]) -> Iterator[tuple[object, ...]]:
-    """Bars as rows for COPY, rounded half to even to the scale of their column."""
-    for bar in bars:
-        prices = (_rounded(getattr(bar, field), _PRICE_SCALE) for field in PRICE_FIELDS)
-        yield (
-            bar.symbol,
-            bar.date,
-            *prices,
-            bar.volume,
-            _rounded(bar.dividend_amount, _DIVIDEND_SCALE),
-            _rounded(bar.split_ratio, _RATIO_SCALE),
+async def store_bars(
+    url: DatabaseUrl, bars: Sequence[Bar], *, source: str, split_adjusted: bool | None = False
+) -> StoreReport:
+    """Store all of `bars`, or, when anything is wrong with one of them, none; see `open_import`."""
+    symbols = list(dict.fromkeys(bar.symbol for bar in bars))
+    codes = {symbol: code for code, symbol in enumerate(symbols)}
+    columns = {
+        field: np.array([_whole(getattr(bar, field), scale) for bar in bars], dtype=np.int64)
+        for field, scale in SCALES.items()
+    }
+    async with open_import(url, source=source, split_adjusted=split_adjusted) as store:
+        await store.add(
+            Bars.from_columns(
+                symbols,
+                np.array([codes[bar.symbol] for bar in bars], dtype=np.int32),
+                np.array([bar.date for bar in bars], dtype="datetime64[D]"),
+                **columns,
+            )
         )
+        return await store.finish()
 
 
-def _rounded(value: Decimal | None, scale: int) -> Decimal | None:
-    return None if value is None else rounded(value, scale=scale)
+def _whole(value: Decimal | int | None, scale: int) -> int:
+    from etf_backtest.database.decimals import rounded
 
-
-def _series(symbol: str, rows: Sequence[asyncpg.Record]) -> StoredSeries:
-    _symbols, dates, *columns, sources = zip(*rows, strict=True)
-    days = np.array(dates, dtype="datetime64[D]")
-    # None becomes NaN
-    closes, adjusted_closes, dividends, splits = (
-        np.array(column, dtype=np.float64) for column in columns
-    )
-    for array in (days, closes, adjusted_closes, dividends, splits):
-        array.flags.writeable = False
-    runs = (next(run) for _, run in groupby(zip(dates, sources, strict=True), itemgetter(1)))
-    return StoredSeries(symbol, days, closes, adjusted_closes, dividends, splits, tuple(runs))
+    if value is None:
+        return UNKNOWN
+    return value if isinstance(value, int) else int(rounded(value, scale=scale).scaleb(scale))

@@ -91,6 +91,39 @@ class ContradictoryPricesError(EtfBacktestError):
         self.rule = rule
 
 
+class PricesTwiceError(EtfBacktestError):
+    """An import has two rows for one session of a symbol; nothing was stored."""
+
+    def __init__(self, symbol: str, date: dt.date) -> None:
+        super().__init__(
+            f"{symbol} has more than one row for {date}; nothing was stored",
+            remedy="leave one of them",
+        )
+        self.symbol = symbol
+        self.date = date
+
+
+class PricesLockedError(EtfBacktestError):
+    """Somebody else is writing prices, and goes on for longer than we wait; nothing was stored."""
+
+    def __init__(self, seconds: float, *, holder: str | None = None) -> None:
+        super().__init__(
+            f"prices have been written by {holder or 'another transaction'} "
+            f"for more than {seconds:g} s; nothing was stored",
+            remedy="wait for it and import again, or end that transaction",
+        )
+        self.seconds = seconds
+        self.holder = holder
+
+
+class PricesNotStoredError(EtfBacktestError):
+    """The server could not take an import; nothing of it was stored."""
+
+    def __init__(self, reason: str, *, remedy: str) -> None:
+        super().__init__(f"{reason}; nothing was stored", remedy=remedy)
+        self.reason = reason
+
+
 class UncoveredWindowError(EtfBacktestError):
     """A backtest was asked for over days for which not all prices are stored."""
 

@@ -228,7 +228,7 @@ def _asking_aside(
 
 async def _stored(url: DatabaseUrl, symbol: str) -> StoredSeries | None:
     """What is stored of a symbol."""
-    return (await load_series(url, [symbol])).get(symbol)
+    return (await load_series(url, [symbol])).series.get(symbol)
 
 
 async def _store(url: DatabaseUrl, bars: Bars) -> StoreReport:

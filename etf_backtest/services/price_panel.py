@@ -48,7 +48,7 @@ async def load_prices(url: DatabaseUrl, symbols: Sequence[str]) -> LoadedPrices:
     NoPricesError
         Nothing is stored of a symbol, or not what its total return can be computed from.
     """
-    stored = await load_series(url, symbols)
+    stored = (await load_series(url, symbols)).series
     series = [total_return_series(symbol, stored) for symbol in dict.fromkeys(symbols)]
     seams = (
         _seam_note(stored[each.symbol])
