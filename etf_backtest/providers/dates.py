@@ -126,7 +126,9 @@ def _days(column: pa.Array[Any]) -> tuple[DateArray, dict[int, str]]:
     far = ~missing & ((days < _FIRST) | (days > _LAST))
     problems = dict.fromkeys(np.flatnonzero(missing).tolist(), "has no date")
     for row in np.flatnonzero(clock):
-        problems[int(row)] = f"{moments[row]} is not a date: it has a clock time"
+        time, _, fraction = str(moments[row]).partition(".")
+        fraction = f".{fraction}" if fraction.strip("0") else ""
+        problems[int(row)] = f"{time}{fraction} is not a date: it has a clock time"
     for row in np.flatnonzero(far):
         problems[int(row)] = f"{days[row]} is not a date of the years 1 to 9999"
     return np.where(clock | far, NO_DATE, days), problems

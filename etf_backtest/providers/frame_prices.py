@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -153,10 +152,6 @@ def _with_index(frame: pd.DataFrame) -> pd.DataFrame:
 def _column(series: pd.Series[Any], name: str) -> pa.Array[Any]:
     import pyarrow as pa
 
-    if series.dtype == object and any(
-        isinstance(value, dt.datetime) and value.tzinfo is not None for value in series
-    ):
-        raise LayoutError(f"has times with a zone in the column {name!r}", remedy="take it off")
     try:
         column = pa.chunked_array([pa.Array.from_pandas(series)])
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,14 +32,13 @@ def write_rejects(path: Path, findings: Iterable[Finding]) -> int:
         It is there already, or the disk does not take it; nothing of it is left then.
     """
     count = 0
-    with new_file(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+    with new_file(path) as file:
+        text = codecs.getwriter("utf-8")(file, "backslashreplace")
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(HEADER)
         for finding in findings:
             writer.writerow(_cells(finding))
             count += 1
-        text.flush()
-        text.detach()
     return count
 
 
