@@ -99,11 +99,15 @@ class Desk:
             ordered = held > 0
         rest = 1.0 - float(targets.sum())
         rest = 0.0 if abs(rest) < _NOISE else rest
-        if rest < 0 and targets[ordered].any():
+        buys = bool(targets[ordered].any())
+        unsolved = rest < 0 and self.free  # without costs the weights apply to all that is owned
+        if rest < 0 and buys and not unsolved:
             # with debt a symbol on its weight shares the costs, too: the others might not be enough
             ordered = (held > 0) | (targets > 0)
         slope = float(targets[ordered].sum()) + rest
-        invested = self._investable(targets, held, money, price, ordered, slope)
+        invested: float | None = money
+        if not unsolved:
+            invested = self._investable(targets, held, money, price, ordered, slope)
         if invested is None:
             return None
         after = np.where(ordered, targets * invested, held)
@@ -111,7 +115,7 @@ class Desk:
             return self._payable(self._in_lots(after, held, ordered, money, price))
         commission, slippage = self._paid(np.abs(after - held), price, ordered)
         left = rest * invested
-        if not targets[ordered].any():  # nothing but sales: what they bring stays in cash
+        if unsolved or not buys:  # what is on its weight stays, what sales bring stays in cash
             left = money - float(after.sum()) - float(commission.sum() + slippage.sum())
         left = self._not_below_zero(left, money)
         return self._payable(Orders(after, ordered, commission, slippage, left))

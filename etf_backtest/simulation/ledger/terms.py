@@ -42,6 +42,11 @@ class Fees:
             slippage=Decimal(costs.slippage_bps) / _BASIS_POINTS,
         )
 
+    @property
+    def are_none(self) -> bool:
+        """Whether orders cost nothing."""
+        return not any((self.commission, self.fixed, self.least, self.per_share, self.slippage))
+
     def commission_of(self, notional: Decimal, shares: Decimal) -> Decimal:
         """What the broker charges; both are 0 or more."""
         charged = self.fixed + self.commission * notional + self.per_share * shares

@@ -99,6 +99,8 @@ class Desk:
             return Trading((), self.cash)
         if not moved:  # what was taken out was too little for an order, but is not there
             moved = {j: has for j, has in enumerate(held) if has}
+        if targets.cash < 0 and self.fees.are_none:  # nothing to solve
+            return self._execute({j: weights[j] * self.money for j in moved}, None)
         if targets.cash < 0 and any(weights[j] for j in moved):
             # with debt what is on its weight has to share the costs, too
             moved = {j: has for j, has in enumerate(held) if has or weights[j]}

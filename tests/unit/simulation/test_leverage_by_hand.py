@@ -10,6 +10,7 @@ from etf_backtest.errors import AllocationError, RateError
 from etf_backtest.errors.simulation import LeverageError
 from etf_backtest.market import PricePanel
 from etf_backtest.simulation import Bands, CashFlow, Costs, Rules, simulate
+from etf_backtest.simulation.ledger import simulate_ledger
 from etf_backtest.strategies import BuyAndHold, FixedWeights
 from etf_backtest.typing import FloatArray
 from tests.unit.simulation.by_hand import near, prices
@@ -67,6 +68,27 @@ def test_rebalancing_keeps_the_leverage() -> None:
     # 1650 - 500 = 1150: 1725 of A, 575 borrowed
     near(result.cash, [-500.0, -575.0, -575.0])
     near(result.shares["A"], [15.0, 1725 / 110, 1725 / 110])
+
+
+def test_without_costs_a_symbol_on_its_weight_has_no_order() -> None:
+    panel = prices(A=[3.0, 3.0, 3.0], B=[7.0, 7.7, 7.7])
+    both = FixedWeights({"A": 1.0, "B": 1.0}, rebalance="daily")
+    result = simulate(panel, both, borrowing())
+    # B is worth 1100, and so is 1000 + 1100 - 1000: A alone is bought, for 100
+    near(result.equity, [1000.0, 1100.0, 1100.0])
+    near(result.cash, [-1000.0, -1100.0, -1100.0])
+    assert result.trades["symbol"].tolist() == ["A", "B", "A"]
+    near(result.trades["notional"], [1000.0, 1000.0, 100.0])
+    books = simulate_ledger(panel, both, borrowing())
+    assert [trade.symbol for trade in books.trades] == ["A", "B", "A"]
+    books.check_identity()
+
+
+def test_with_costs_and_debt_it_shares_them() -> None:
+    panel = prices(A=[3.0, 3.0, 3.0], B=[7.0, 7.7, 7.7])
+    both = FixedWeights({"A": 1.0, "B": 1.0}, rebalance="daily")
+    result = simulate(panel, both, borrowing(1e-9, costs=Costs(slippage_bps=1)))
+    assert result.trades["symbol"].tolist() == ["A", "B", "A", "B"]
 
 
 def test_bands_see_weights_of_the_value_not_of_the_holdings() -> None:
