@@ -54,6 +54,9 @@ def run(
     ] = None,
     name: Annotated[str | None, typer.Option(help="A name for the row.")] = None,
     rules_file: RULES_FILE = None,
+    no_proxies: Annotated[
+        bool, typer.Option("--no-proxies", help="Only a fund's own prices (see etf splice).")
+    ] = False,
     json: JSON = False,
 ) -> None:
     """Run a backtest, store it, and show its metrics and its curve.
@@ -94,6 +97,7 @@ def run(
             name=name,
             risk_free=risk_free,
             rebalance_offset=offset,
+            proxies=not no_proxies,
         )
     )
     backtest_view.show(done.backtest, json=json)

@@ -39,6 +39,13 @@ def rules_in_words(options: Data, results: Data) -> Iterator[tuple[str, str]]:
             yield name, rate_in_words(options[key])
     for symbol, ratio in _table(options.get("expense_ratios")).items():
         yield "fee", f"{_percent(ratio)} a year out of {symbol}"
+    for proxy in cast("Sequence[Data]", results.get("proxies") or ()):
+        fee = f" less {_percent(proxy['annual_fee'])} a year" if proxy["annual_fee"] else ""
+        yield (
+            "proxy",
+            f"{proxy['symbol']} is {proxy['proxy']}{fee} before {proxy['splice_date']}: "
+            f"{100 * cast('float', proxy['share']):.1f}% of the sessions",
+        )
     missing = options.get("missing")
     if isinstance(missing, Mapping):
         yield "missing prices", f"carried forward over at most {_sessions(missing['max_gap'])}"

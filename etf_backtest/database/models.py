@@ -36,6 +36,8 @@ from etf_backtest.database.client.types import (
     ETFInfoCreateWithoutRelationsInput,
     ETFInfoUpdateInput,
     ETFInfoWhereInput,
+    ETFProxyCreateInput,
+    ETFProxyUpdateInput,
     PerformanceMetricsCreateInput,
     StrategyCreateWithoutRelationsInput,
 )
@@ -53,6 +55,8 @@ __all__ = [
     "ETFInfoUpdateInput",
     "ETFInfoWhereInput",
     "ETFProxy",
+    "ETFProxyCreateInput",
+    "ETFProxyUpdateInput",
     "ETFStatus",
     "Json",
     "MarketData",

@@ -56,6 +56,7 @@ async def run_backtest(
     cash_rate: float | DatedRates | None = None,
     missing: MissingPolicy | None = None,
     rebalance_offset: int | None = None,
+    proxies: bool = True,
 ) -> BacktestRun:
     """Run a stored strategy on a stored portfolio and keep what comes out.
 
@@ -84,6 +85,8 @@ async def run_backtest(
     rebalance_offset : int, optional
         Sessions after the end of each period of the strategy's own calendar, where the rules leave
         that to the strategy.
+    proxies : bool
+        Whether the proxies of young funds stand before their own prices (see `define_proxy`).
 
     Returns
     -------
@@ -103,7 +106,16 @@ async def run_backtest(
     request = await check_request(
         db,
         Asked(
-            portfolio, strategy, chosen, start, end, benchmark, name, risk_free, rebalance_offset
+            portfolio,
+            strategy,
+            chosen,
+            start,
+            end,
+            benchmark,
+            name,
+            risk_free,
+            rebalance_offset,
+            proxies,
         ),
     )
     row_id = str(uuid4())

@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from etf_backtest.database.price_store import StoredSeries, load_series
+from etf_backtest.database.proxy_store import load_proxies
 from etf_backtest.errors import NoPricesError, UncoveredWindowError, WindowError
 from etf_backtest.market import LONGEST_CLOSURE, PriceBasis, PricePanel, PriceSeries
+from etf_backtest.services.proxy_history import (
+    splices_of_stored,
+    symbols_needed,
+    unused_note,
+    with_history,
+)
 
 if TYPE_CHECKING:
     from etf_backtest.database.url import DatabaseUrl
     from etf_backtest.market import MissingPolicy
+    from etf_backtest.market.splice import Splice
     from etf_backtest.typing import DateArray
 
 IMPORT_REMEDY = "import its prices with: etf-backtest prices import FILE"
@@ -27,6 +35,12 @@ class LoadedPrices:
 
     panel: PricePanel
     notes: tuple[str, ...]
+    unused: tuple[tuple[dt.date, str], ...] = ()
+    """Until when prices are stored that a proxy stands in for, and a word about them."""
+
+    def notes_from(self, start: dt.date) -> tuple[str, ...]:
+        """What somebody has to know who uses the prices from `start` on."""
+        return (*self.notes, *(note for until, note in self.unused if start < until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +52,57 @@ class FittedWindow:
     notes: tuple[str, ...]
 
 
-async def load_prices(url: DatabaseUrl, symbols: Sequence[str]) -> LoadedPrices:
+async def load_prices(
+    url: DatabaseUrl, symbols: Sequence[str], *, proxies: bool | Mapping[str, Splice] = True
+) -> LoadedPrices:
     """Every stored session of `symbols`, as total-return prices.
 
     The panel keeps the closes, dividends and splits of the symbols whose prices are made of them.
+
+    Parameters
+    ----------
+    proxies : bool or mapping of symbols to splices
+        Whether the proxies that are stored stand before the symbols' own prices; or which do
+        instead, those of a result for one.
 
     Raises
     ------
     NoPricesError
         Nothing is stored of a symbol, or not what its total return can be computed from.
+    SpliceError
+        The prices of a proxy do not fit any more.
     """
-    stored = (await load_series(url, symbols)).series
-    series = [total_return_series(symbol, stored) for symbol in dict.fromkeys(symbols)]
+    if proxies is True:
+        splices = splices_of_stored(symbols, await load_proxies(url, symbols))
+    else:
+        splices = {each: proxies[each] for each in symbols if each in proxies} if proxies else {}
+    needed = symbols_needed(symbols, splices)
+    stored = (await load_series(url, needed)).series
+    own = {symbol: total_return_series(symbol, stored) for symbol in dict.fromkeys(symbols)}
+    others = {symbol: _own_or_none(symbol, stored) for symbol in needed if symbol not in own}
+    series = [
+        with_history(each, splices[symbol], {**own, **others}) if symbol in splices else each
+        for symbol, each in own.items()
+    ]
+    used = [each for each in (*own.values(), *others.values()) if isinstance(each, PriceSeries)]
     seams = (
         _seam_note(stored[each.symbol])
-        for each in series
+        for each in used
         if each.basis is PriceBasis.ADJUSTED_CLOSE and len(stored[each.symbol].sources) > 1
     )
-    return LoadedPrices(PricePanel.from_series(series), tuple(seams))
+    unused = (
+        (splice.date, note)
+        for symbol, splice in splices.items()
+        if (note := unused_note(own[symbol], splice))
+    )
+    return LoadedPrices(PricePanel.from_series(series), tuple(seams), tuple(unused))
+
+
+def _own_or_none(symbol: str, stored: Mapping[str, StoredSeries]) -> PriceSeries | NoPricesError:
+    try:
+        return total_return_series(symbol, stored)
+    except NoPricesError as error:
+        return error
 
 
 def _seam_note(series: StoredSeries) -> str:

@@ -44,6 +44,7 @@ class Asked:
     name: str | None
     risk_free: float | DatedRates
     rebalance_offset: int | None = None
+    proxies: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ async def check_request(db: Database, asked: Asked) -> Request:
     Raises
     ------
     NotFoundError, InvalidParametersError, InvalidPortfolioError, NoPricesError, NoClosesError, \
-    MissingPricesError, UnknownSymbolError, RateError, WindowError, UncoveredWindowError
+    MissingPricesError, UnknownSymbolError, RateError, SpliceError, WindowError, \
+    UncoveredWindowError
         What was asked for cannot be.
     """
     portfolio = await find_portfolio(db, asked.portfolio)
@@ -130,7 +132,7 @@ async def check_request(db: Database, asked: Asked) -> Request:
     benchmark = None if asked.benchmark is None else asked.benchmark.upper()
     symbols = [*strategy.symbols, *([] if benchmark is None else [benchmark])]
     try:
-        loaded = await load_prices(db.url, symbols)
+        loaded = await load_prices(db.url, symbols, proxies=asked.proxies)
     except NoPricesError as error:
         raise await _with_suggestion(db, error, strategy, benchmark) from None
     window = fit_window(loaded.panel, asked.start, asked.end, rules.missing)
@@ -151,7 +153,11 @@ async def check_request(db: Database, asked: Asked) -> Request:
         risk_free=risk_free,
         panel=loaded.panel,
         window=window,
-        notes=(*allocation_notes(strategy, allocations), *loaded.notes, *window.notes),
+        notes=(
+            *allocation_notes(strategy, allocations),
+            *loaded.notes_from(window.start),
+            *window.notes,
+        ),
     )
 
 

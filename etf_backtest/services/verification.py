@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -17,6 +17,7 @@ from etf_backtest.services.strategies import build_stored
 from etf_backtest.simulation import CONVENTIONS_VERSION, Rules, SimulationResult, simulate
 from etf_backtest.simulation.fingerprint import versions
 from etf_backtest.simulation.ledger import simulate_ledger
+from etf_backtest.simulation.proxy_share import splices_of
 from etf_backtest.simulation.result_data import RESULT_SCHEMA, rate_as_data
 from etf_backtest.strategies import strategy_from_dict
 from etf_backtest.typing import JsonObject, JsonValue
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
     from etf_backtest.database.models import Backtest
     from etf_backtest.market import PricePanel
+    from etf_backtest.market.splice import Splice
     from etf_backtest.strategies import Strategy
 
 LEDGER_AGREEMENT = 1e-9
@@ -86,6 +88,7 @@ class _Inputs:
     strategy: Data
     benchmark: str | None
     window: Mapping[str, str]
+    proxies: Mapping[str, Splice]
 
     @classmethod
     def of(cls, row: Backtest) -> _Inputs:
@@ -97,6 +100,7 @@ class _Inputs:
             cast("Data", results["strategy"]),
             cast("str | None", results["benchmark"]),
             cast("Mapping[str, str]", results.get("asked_window") or results["window"]),
+            splices_of(cast("Sequence[Data]", results.get("proxies") or ())),
         )
 
 
@@ -114,7 +118,7 @@ class _Again:
         inputs = _Inputs.of(row)
         strategy = strategy_from_dict(cast("Mapping[str, object]", inputs.strategy))
         symbols = [*strategy.symbols, *([inputs.benchmark] if inputs.benchmark else [])]
-        panel = (await load_prices(db.url, symbols)).panel
+        panel = (await load_prices(db.url, symbols, proxies=inputs.proxies)).panel
         result = simulate(
             panel,
             strategy,

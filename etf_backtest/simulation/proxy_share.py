@@ -84,6 +84,8 @@ def proxy_shares(window: PricePanel, history: PricePanel) -> tuple[ProxyShare, .
         What the strategy may look at, up to the end of the window.
     """
     found: list[ProxyShare] = []
+    if not window.splices:
+        return ()
     before = history.dates[history.dates < window.dates[0]]
     for splice in window.splices:
         seen = before if splice.symbol in history.symbols else before[:0]
