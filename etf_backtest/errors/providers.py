@@ -107,6 +107,19 @@ class NoSessionsError(ProviderError):
         self.reason = reason
 
 
+class ProviderCacheError(ProviderError):
+    """What a provider's library keeps between runs cannot be used."""
+
+    def __init__(self, symbol: str, *, provider: str, folder: str, reason: str) -> None:
+        super().__init__(
+            symbol,
+            f"what is kept of {provider} in {folder} cannot be used: {reason}",
+            remedy="remove that folder and fetch again; it holds no prices",
+        )
+        self.folder = folder
+        self.reason = reason
+
+
 class FetchStoppedError(ProviderError):
     """Whoever asked for the prices did not want to wait any longer."""
 

@@ -28,6 +28,7 @@ YAHOO = "Yahoo"
 Number = Decimal | int | None
 
 _QUOTES = ("open", "high", "low", "close", "volume")
+_FIRST_SECOND, _LAST_SECOND = -2_208_988_800, 7_258_118_399
 _NO_DATA = "Data doesn't exist"
 _NOT_KNOWN = ("Not Found", "No data found")
 
@@ -50,6 +51,26 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """The session that is running, or else the last or the next one.
+
+    Attributes
+    ----------
+    begin, end : datetime
+        Of regular trading.
+    after_hours_end : datetime
+        When trading after hours ends; `end` where there is none.
+    last_trade : datetime
+        When the newest price was made.
+    """
+
+    begin: dt.datetime
+    end: dt.datetime
+    after_hours_end: dt.datetime
+    last_trade: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """One answer about one symbol, in Yahoo's order.
 
@@ -64,12 +85,10 @@ class Chart:
     splits : tuple of Split
     first_trade : date, optional
         The first day of which Yahoo has anything.
-    period : tuple of datetime, optional
-        Begin and end of the regular session that is running, or that was the last to run.
-    last_trade : datetime, optional
-        When the price of that session was made.
-    received : datetime
-        When the answer came.
+    market : Market, optional
+        None where the answer does not say it all.
+    answered : datetime
+        When Yahoo answered, by its own clock.
     """
 
     symbol: str
@@ -81,12 +100,11 @@ class Chart:
     capital_gains: tuple[Distribution, ...]
     splits: tuple[Split, ...]
     first_trade: dt.date | None
-    period: tuple[dt.datetime, dt.datetime] | None
-    last_trade: dt.datetime | None
-    received: dt.datetime
+    market: Market | None
+    answered: dt.datetime
 
 
-def read_chart(symbol: str, text: str, *, received: dt.datetime) -> Chart:
+def read_chart(symbol: str, text: str, *, answered: dt.datetime) -> Chart:
     """Read the JSON of an answer.
 
     Raises
@@ -105,7 +123,7 @@ def read_chart(symbol: str, text: str, *, received: dt.datetime) -> Chart:
     if not (isinstance(results, list) and results and isinstance(results[0], dict)):
         raise _malformed(symbol, f"has no result: {quoted(text)}")
     try:
-        return _chart(symbol, results[0], received)
+        return _chart(symbol, results[0], answered)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         # whatever is missing or of another kind than in every answer seen so far
         raise _malformed(symbol, f"is not a chart: {type(error).__name__}: {error}") from error
@@ -143,7 +161,7 @@ def _parsed(symbol: str, text: str) -> dict[str, Any]:
     return answer
 
 
-def _chart(symbol: str, result: Mapping[str, Any], received: dt.datetime) -> Chart:
+def _chart(symbol: str, result: Mapping[str, Any], answered: dt.datetime) -> Chart:
     meta = result["meta"]
     if (told := str(meta["symbol"])).upper() != symbol:
         raise _malformed(symbol, f"is about {quoted(told)}")
@@ -154,9 +172,8 @@ def _chart(symbol: str, result: Mapping[str, Any], received: dt.datetime) -> Cha
     except ZoneInfoNotFoundError as error:
         raise _malformed(symbol, f"has an unknown time zone: {error}") from error
     stamps = result.get("timestamp") or []
-    period = (meta.get("currentTradingPeriod") or {}).get("regular")
     events = result.get("events") or {}
-    first, last = meta.get("firstTradeDate"), meta.get("regularMarketTime")
+    first = meta.get("firstTradeDate")
     return Chart(
         symbol=symbol,
         currency=meta.get("currency"),
@@ -170,9 +187,22 @@ def _chart(symbol: str, result: Mapping[str, Any], received: dt.datetime) -> Cha
             for event in (events.get("splits") or {}).values()
         ),
         first_trade=None if first is None else _date(first, zone),
-        period=period and (_time(period["start"], zone), _time(period["end"], zone)),
-        last_trade=None if last is None else _time(last, zone),
-        received=received.astimezone(zone),
+        market=_market(meta, zone),
+        answered=answered.astimezone(zone),
+    )
+
+
+def _market(meta: Mapping[str, Any], zone: ZoneInfo) -> Market | None:
+    periods = meta.get("currentTradingPeriod") or {}
+    regular, last_trade = periods.get("regular"), meta.get("regularMarketTime")
+    if regular is None or last_trade is None:
+        return None
+    after_hours = periods.get("post") or regular
+    return Market(
+        _time(regular["start"], zone),
+        _time(regular["end"], zone),
+        max(_time(period["end"], zone) for period in (regular, after_hours)),
+        _time(last_trade, zone),
     )
 
 
@@ -216,6 +246,8 @@ def _number(value: Any, divisor: Any = 1) -> Decimal:
 def _time(stamp: Any, zone: ZoneInfo) -> dt.datetime:
     if type(stamp) is not int:
         raise ValueError(f"{quoted(stamp)} is not a time")
+    if not _FIRST_SECOND <= stamp <= _LAST_SECOND:
+        raise ValueError(f"{stamp} is a time before 1900 or after 2199")
     return dt.datetime.fromtimestamp(stamp, zone)
 
 

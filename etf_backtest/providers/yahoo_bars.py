@@ -20,6 +20,8 @@ HOME_CURRENCY = "USD"
 _COLUMNS = ("open", "high", "low", "close", "adjusted_close", "volume")
 _PRICES = _COLUMNS[:-1]
 _LONG_BEFORE = dt.timedelta(days=7)
+_SETTLED = dt.timedelta(hours=2)
+"""Prices of exchanges that Yahoo shows late, by up to half an hour, have come by then."""
 
 
 def chart_batch(chart: Chart, *, start: dt.date, end: dt.date | None = None) -> PriceBatch:
@@ -110,17 +112,22 @@ class _Reading:
 
     def _unfinished(self, day: dt.date) -> str | None:
         """Why a session is not known to be over, by what the answer says about the market."""
-        chart = self.chart
-        if chart.period is None or chart.last_trade is None:
-            if day < chart.received.date():
+        chart, market = self.chart, self.chart.market
+        if market is None:
+            if day < chart.answered.date():
                 return None
             return "the answer does not say whether the session is over"
-        begin, end = chart.period
-        if day < begin.date() or (day == begin.date() and chart.last_trade >= end):
+        if day < market.begin.date():
+            return None
+        if day == market.begin.date() and (
+            market.last_trade >= market.end
+            # what is traded seldom may have its last price long before the end
+            or chart.answered >= market.after_hours_end + _SETTLED
+        ):
             return None
         return (
-            f"the session ends at {end:%H:%M} ({chart.zone.key}), its price is of "
-            f"{chart.last_trade:%Y-%m-%d %H:%M}"
+            f"the session ends at {market.end:%H:%M} ({chart.zone.key}), its price is of "
+            f"{market.last_trade:%Y-%m-%d %H:%M}"
         )
 
     def _only_row(self, day: dt.date, rows: Sequence[int]) -> int | None:

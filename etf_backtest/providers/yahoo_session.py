@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,11 +26,13 @@ import yfinance  # type: ignore[import-untyped]
 from curl_cffi.const import CurlECode
 from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import IncompleteRead, RequestException, Timeout
+from peewee import PeeweeException  # type: ignore[import-untyped]
 from yfinance.data import YfData  # type: ignore[import-untyped]
 from yfinance.exceptions import YFException  # type: ignore[import-untyped]
 
 from etf_backtest.errors import (
     MalformedAnswerError,
+    ProviderCacheError,
     ProviderError,
     ProviderUnavailableError,
     RateLimitedError,
@@ -40,6 +43,11 @@ from etf_backtest.providers.yahoo_connection import YahooConnection
 _CHART = "/v8/finance/chart/"
 _TOO_MANY = (429, 999)
 _DENIED = (401, 403)
+
+_UNREADABLE = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError)
+"""What yfinance raises over an answer that it does not expect."""
+
+_ONE_AT_A_TIME = threading.Lock()
 
 
 class ObservedSession(Session[Response]):
@@ -53,11 +61,28 @@ class ObservedSession(Session[Response]):
             verify=True if connection.ca_file is None else str(connection.ca_file),  # type: ignore[arg-type]
         )
         self.seconds = connection.timeout
+        self.watching = False
         self.chart: Chart | None = None
         self.denial: ProviderError | None = None
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look at answers; otherwise this is a session like any other.
+
+        yfinance has one session a process and keeps it: others may use it afterwards.
+        """
+        with _ONE_AT_A_TIME:
+            self.forget()
+            self.watching = True
+            try:
+                yield
+            finally:
+                self.watching = False
+
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Response:
         """Send a request, and look at the answer if it is about prices."""
+        if not self.watching:
+            return super().request(method, url, *args, **kwargs)
         kwargs["timeout"] = self.seconds
         asked_for = _symbol(url)
         try:
@@ -90,7 +115,7 @@ class ObservedSession(Session[Response]):
         elif status >= 400:
             raise refusal(symbol, status, text)
         else:
-            chart = read_chart(symbol, text, received=dt.datetime.now(dt.UTC))
+            chart = read_chart(symbol, text, answered=_moment(response.headers.get("Date")))
             # the first answer about a symbol is only for its time zone
             self.chart = chart if "period1=" in urlsplit(response.url).query else None
 
@@ -100,6 +125,7 @@ class YahooCharts:
     """Asks Yahoo for daily charts, one symbol at a time."""
 
     session: ObservedSession
+    folder: Path
     narrate: Callable[[str], None]
 
     def chart(self, symbol: str, start: dt.date, end: dt.date | None) -> Chart:
@@ -109,25 +135,17 @@ class YahooCharts:
         ------
         ProviderError
         """
-        self.session.forget()
-        # it keeps failed answers too
-        YfData.cache_get.cache_clear()
-        with _errors_raised(), _log_narrated(self.narrate), warnings.catch_warnings():
-            # its use of pandas is its own affair
-            warnings.filterwarnings("ignore", module=r"yfinance\.")
+        with self.session.watched(), _errors_raised(), _log_narrated(self.narrate):
             try:
-                yfinance.Ticker(symbol, session=self.session).history(
-                    start=start,
-                    end=None if end is None else end + dt.timedelta(days=1),
-                    interval="1d",
-                    auto_adjust=False,
-                    back_adjust=False,
-                    actions=True,
-                    repair=False,
-                    keepna=True,
-                    timeout=self.session.seconds,
-                )
-            except (YFException, LookupError, TypeError, ValueError, AttributeError) as error:
+                self._history(symbol, start, end)
+            except PeeweeException as error:
+                folder = str(self.folder)
+                raise ProviderCacheError(
+                    symbol, provider=YAHOO, folder=folder, reason=str(error)
+                ) from error
+            except RequestException as error:  # of the form of consent
+                raise _unavailable(symbol, error, self.session.seconds) from error
+            except (YFException, *_UNREADABLE) as error:
                 # yfinance does not read what it was given, or was given nothing to read
                 if self.session.denial is not None:
                     raise self.session.denial from error
@@ -142,6 +160,24 @@ class YahooCharts:
             raise MalformedAnswerError(symbol, provider=YAHOO, reason="did not come")
         return chart
 
+    def _history(self, symbol: str, start: dt.date, end: dt.date | None) -> None:
+        # yfinance keeps answers of the past, failed ones too
+        YfData.cache_get.cache_clear()
+        with warnings.catch_warnings():
+            # its use of pandas is its own affair
+            warnings.filterwarnings("ignore", module=r"yfinance\.")
+            yfinance.Ticker(symbol, session=self.session).history(
+                start=start,
+                end=None if end is None else end + dt.timedelta(days=1),
+                interval="1d",
+                auto_adjust=False,
+                back_adjust=False,
+                actions=True,
+                repair=False,
+                keepna=True,
+                timeout=self.session.seconds,
+            )
+
 
 def open_charts(
     cache_dir: Path, connection: YahooConnection, narrate: Callable[[str], None]
@@ -149,7 +185,7 @@ def open_charts(
     """Charts through yfinance, which keeps its cookies and time zones under `cache_dir`."""
     folder = cache_dir / "yfinance"
     yfinance.set_tz_cache_location(str(folder))
-    return YahooCharts(ObservedSession(connection), narrate)
+    return YahooCharts(ObservedSession(connection), folder, narrate)
 
 
 @contextmanager
@@ -212,10 +248,20 @@ def _seconds(retry_after: str | None) -> float | None:
         return None
     if retry_after.strip().isdecimal():
         return float(retry_after)
+    until = _http_date(retry_after)
+    if until is None:
+        return None
+    return max((until - dt.datetime.now(dt.UTC)).total_seconds(), 0.0)
+
+
+def _moment(date: str | None) -> dt.datetime:
+    """What a Date header says; by our own clock if it says nothing."""
+    return (None if date is None else _http_date(date)) or dt.datetime.now(dt.UTC)
+
+
+def _http_date(text: str) -> dt.datetime | None:
     try:
-        until = parsedate_to_datetime(retry_after)
+        moment = parsedate_to_datetime(text)
     except ValueError:
         return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=dt.UTC)
-    return max((until - dt.datetime.now(dt.UTC)).total_seconds(), 0.0)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=dt.UTC)

@@ -161,7 +161,7 @@ class _SymbolFetch:
         """The answer's sessions, all of them believable."""
         batch = chart_batch(chart, start=start, end=end)
         self.findings.extend(batch.findings)
-        self.findings.extend(bar_findings(batch.bars, today=chart.received.date()))
+        self.findings.extend(bar_findings(batch.bars, today=chart.answered.date()))
         rejects = [str(finding) for finding in self.findings if finding.level is Level.REJECT]
         if rejects:
             raise RejectedBarsError(self.symbol, provider=YAHOO, problems=rejects)

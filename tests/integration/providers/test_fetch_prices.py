@@ -26,7 +26,8 @@ from etf_backtest.market.bar import Bar
 from etf_backtest.providers.retries import RetryPolicy
 from etf_backtest.services.fetch import fetch_prices
 from etf_backtest.services.fetch_report import FetchReport, SymbolFetch
-from tests.fixtures.yahoo_server import Fault, Fund, YahooServer
+from tests.fixtures.yahoo_server import Fault, YahooServer
+from tests.fixtures.yahoo_tables import Fund
 
 Fetch = Callable[..., Awaitable[FetchReport]]
 QUICK = RetryPolicy(attempts=3, first_wait=0.01, longest_wait=1.0)
