@@ -33,7 +33,7 @@ async def _demo(where: Settings) -> int:
     from etf_backtest.database.connection import connect
     from etf_backtest.database.postgres import ensure_database
     from etf_backtest.database.prisma_cli import Output, migrate_deploy, seed
-    from etf_backtest.providers.sample_prices import SAMPLE_SOURCE, read_sample_prices
+    from etf_backtest.providers.sample_prices import SamplePrices
     from etf_backtest.services.backtest import run_backtest
     from etf_backtest.services.ingest import import_prices
     from etf_backtest.services.verification import verify_backtest
@@ -52,11 +52,10 @@ async def _demo(where: Settings) -> int:
         if code := await prisma(where, url.render(), output=quiet):
             console.narrate("".join(said))
             return code
-    prices = read_sample_prices()
-    stored = await import_prices(url, prices, source=SAMPLE_SOURCE)
+    prices = await import_prices(url, [SamplePrices()], provider="sample")
     console.narrate(
-        f"4. prices: {len(prices.bars):,} adjusted closes of five factor ETFs "
-        f"({stored.inserted:,} new), for testing and example purposes only"
+        f"4. prices: {prices.rows:,} adjusted closes of five factor ETFs "
+        f"({prices.store.inserted:,} new), for testing and example purposes only"
     )
     async with connect(where, log_queries=flags.log_queries) as db:
         await _ensure_portfolio(db)

@@ -11,6 +11,7 @@ from etf_backtest.errors.base import (
     OutputError,
     SettingsError,
 )
+from etf_backtest.errors.funds import FundFileError, FundProblem, UnknownCategoryError
 from etf_backtest.errors.postgres import (
     ClusterVersionError,
     DatabaseConnectionError,
@@ -103,6 +104,8 @@ __all__ = [
     "EntryPointError",
     "EtfBacktestError",
     "FetchStoppedError",
+    "FundFileError",
+    "FundProblem",
     "GenerateError",
     "InvalidParametersError",
     "InvalidPortfolioError",
@@ -136,10 +139,10 @@ __all__ = [
     "ProviderError",
     "ProviderUnavailableError",
     "RateError",
-    "RejectedPricesError",
     "RateLimitedError",
     "RefusedError",
     "RejectedBarsError",
+    "RejectedPricesError",
     "ReturnsError",
     "SettingsError",
     "SimulationError",
@@ -152,6 +155,7 @@ __all__ = [
     "SymbolNotFoundError",
     "UncoveredWindowError",
     "UndefinedMetricError",
+    "UnknownCategoryError",
     "UnknownExchangeError",
     "UnknownStrategyError",
     "UnknownSymbolError",

@@ -49,17 +49,16 @@ class PriceFileError(EtfBacktestError):
 class RejectedPricesError(EtfBacktestError):
     """Rows of a source cannot be stored; nothing was stored."""
 
-    def __init__(self, findings: Sequence[Finding], *, more: bool = False) -> None:
-        first, others = findings[0], len(findings) - 1
+    def __init__(self, problems: Sequence[str], *, more: bool = False) -> None:
+        others = len(problems) - 1
         known = f"{others:,} or more" if more else f"{others:,}"
-        rest = f" (and {known} more problem{'s'[: others > 1]})" if others else ""
-        place = f"{first.file}: " if first.file else ""
+        rest = f" (and {known} further problem{'s'[: others > 1]})" if others else ""
         super().__init__(
-            f"{place}{first}{rest}",
+            f"{problems[0]}{rest}",
             remedy="mend it and import it again, or store the good rows with --skip-bad "
             "(skip_bad=True); nothing was stored",
         )
-        self.findings = tuple(findings)
+        self.problems = tuple(problems)
 
 
 class LayoutError(EtfBacktestError):
@@ -109,7 +108,7 @@ class PricesLockedError(EtfBacktestError):
     def __init__(self, seconds: float, *, holder: str | None = None) -> None:
         super().__init__(
             f"prices have been written by {holder or 'another transaction'} "
-            f"for more than {seconds:g} s; nothing was stored",
+            f"for more than {seconds} s; nothing was stored",
             remedy="wait for it and import again, or end that transaction",
         )
         self.seconds = seconds

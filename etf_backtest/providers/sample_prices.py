@@ -6,16 +6,27 @@ from and under which licence.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 
-from etf_backtest.providers.csv_file import PriceFile, read_prices
+from etf_backtest.providers.price_files import open_prices
+from etf_backtest.providers.source import PriceBatch
 
 SAMPLE_FILE = "factor_etfs_2014_2022.csv"
-SAMPLE_SOURCE = "sample"
 SAMPLE_SYMBOLS = ("MTUM", "QUAL", "SIZE", "USMV", "VLUE")
 
 
-def read_sample_prices() -> PriceFile:
-    """The bundled adjusted closes of MTUM, QUAL, SIZE, USMV and VLUE: 2,264 sessions each."""
-    with as_file(files("etf_backtest.providers") / "sample" / SAMPLE_FILE) as path:
-        return read_prices(path, wide_field="adjusted_close")
+@dataclass(frozen=True, slots=True)
+class SamplePrices:
+    """Adjusted closes of MTUM, QUAL, SIZE, USMV and VLUE (a `PriceSource`): 2,264 sessions each."""
+
+    name: str = "sample"
+    split_adjusted: bool | None = None
+
+    def batches(self) -> Iterator[PriceBatch]:
+        """Yield all of them."""
+        with as_file(files("etf_backtest.providers") / "sample" / SAMPLE_FILE) as path:
+            opened = open_prices([path], wide_field="adjusted_close", source=self.name)
+            for source in opened.sources:
+                yield from source.batches()
