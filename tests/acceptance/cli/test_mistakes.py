@@ -50,7 +50,7 @@ def error_line(err: str) -> str:
         (["prices", "import", "--sample", "--field", "close"], "the sample needs no other option"),
         (["backtest", "run", "-p", "x", "-s", "y", "--rebalance", "hourly"], "hourly"),
         (["backtest", "run", "-p", "x", "-s", "y", "--missing", "zero"], "error, common or ffill"),
-        (["prices", "import"], "give a file or --sample"),
+        (["prices", "import"], "give files or --sample"),
         (["backtset", "run"], "No such command"),
         (["migrate", "resolve"], "give --applied NAME or --rolled-back NAME"),
     ],
