@@ -5,7 +5,7 @@ Nothing outside `etf_backtest.database` imports the generated client itself.
 
 from collections.abc import Mapping
 
-from etf_backtest.database.client import Json
+from etf_backtest.database.client import Json, Prisma
 from etf_backtest.database.client.enums import (
     BacktestStatus,
     ETFStatus,
@@ -64,6 +64,7 @@ __all__ = [
     "PerformanceMetricsCreateInput",
     "Portfolio",
     "PortfolioHolding",
+    "Prisma",
     "PrismaError",
     "Strategy",
     "StrategyCreateWithoutRelationsInput",

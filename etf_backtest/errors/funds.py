@@ -69,12 +69,13 @@ class UnknownCategoryError(EtfBacktestError):
     exit_code = 2
 
     def __init__(self, kind: str, name: str, *, known: Sequence[str]) -> None:
-        by_name = {each.casefold(): each for each in known}
+        # capital letters sort first, and so are what is shown of names that differ in case only
+        by_name = {each.casefold(): each for each in sorted(known, reverse=True)}
         near = [by_name[each] for each in difflib.get_close_matches(name.casefold(), by_name, n=3)]
         if near:
             remedy = f"did you mean {' or '.join(near)}?"
         elif known:
-            remedy = f"known are {listed(sorted(known))}"
+            remedy = f"known are {listed(sorted(by_name.values()))}"
         else:
             remedy = "store some funds first: etf-backtest seed, or etf-backtest etf import FILE"
         super().__init__(f"no fund is of the {kind} {quoted(name)}", remedy=remedy)

@@ -93,6 +93,7 @@ DECLARE
     before JSONB := coalesce(to_jsonb(OLD), '{}');
     after JSONB := to_jsonb(NEW);
     whole BOOLEAN := TG_OP = 'INSERT' OR NEW.as_of_date IS DISTINCT FROM OLD.as_of_date;
+    said_by TEXT := CASE WHEN whole OR NEW.source IS DISTINCT FROM OLD.source THEN NEW.source END;
     statement JSONB := '{}';
     fact TEXT;
     withdrawn UUID[];
@@ -136,7 +137,7 @@ BEGIN
             CASE WHEN whole THEN coalesce(NEW.as_of_date, today)
                  ELSE greatest(OLD.as_of_date, today) END,
             statement,
-            CASE WHEN whole OR NEW.source IS DISTINCT FROM OLD.source THEN NEW.source END;
+            said_by;
     END IF;
 
     IF (NEW.status, NEW.delisted_date)
@@ -154,7 +155,7 @@ BEGIN
                 ' VALUES ($1, $2, $3, $4) ON CONFLICT (symbol, valid_from) DO UPDATE'
                 ' SET status = excluded.status, source = coalesce(stored.source, excluded.source)',
                 TG_TABLE_SCHEMA
-            ) USING NEW.symbol, NEW.delisted_date, NEW.status, NEW.source;
+            ) USING NEW.symbol, NEW.delisted_date, NEW.status, said_by;
         END IF;
     END IF;
 
