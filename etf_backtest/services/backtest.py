@@ -21,10 +21,12 @@ from etf_backtest.simulation.result_data import rate_as_data
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
     from etf_backtest.database.models import Backtest
+    from etf_backtest.database.price_store import DataState
     from etf_backtest.market import MissingPolicy
     from etf_backtest.market.rates import DatedRates
     from etf_backtest.simulation import SimulationResult
     from etf_backtest.strategies import Rebalance
+    from etf_backtest.typing import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ async def run_backtest(
                 "endDate": _midnight(end or request.window.end),
                 "initialCapital": request.capital,
                 "benchmarkSymbol": request.benchmark,
+                "dataRevision": request.prices.number,
                 "options": to_json(
                     {**request.rules.to_dict(), "risk_free": rate_as_data(request.risk_free)}
                 ),
@@ -173,14 +176,18 @@ async def _run(db: Database, backtest_id: str, request: Request) -> BacktestRun:
         start=request.window.start,
         end=request.window.end,
     )
-    return BacktestRun(await _complete(db, backtest_id, result, request.notes), result)
+    return BacktestRun(await _complete(db, backtest_id, result, request), result)
 
 
 async def _complete(
-    db: Database, backtest_id: str, result: SimulationResult, notes: tuple[str, ...]
+    db: Database, backtest_id: str, result: SimulationResult, request: Request
 ) -> Backtest:
     metrics, warnings = metrics_row(backtest_id, result)
-    results = {**result.to_dict(), "warnings": [*notes, *result.warnings, *warnings]}
+    results = {
+        **result.to_dict(),
+        "warnings": [*request.notes, *result.warnings, *warnings],
+        "prices": state_as_data(request.prices),
+    }
     async with db.tx(max_wait=STORE_WITHIN, timeout=STORE_WITHIN) as transaction:
         await transaction.performancemetrics.create(data=metrics)
         row = await transaction.backtest.update(
@@ -203,6 +210,12 @@ async def _mark_failed(db: Database, backtest_id: str, reason: str, error: BaseE
         await asyncio.shield(marking)
     except PrismaError as second:
         error.add_note(f"backtest {backtest_id} could not be marked as failed: {second}")
+
+
+def state_as_data(state: DataState) -> JsonObject:
+    """The state of prices that a run used, for its results."""
+    symbols = {symbol: each.revision for symbol, each in state.symbols.items()}
+    return {"revision": state.number, "symbols": symbols}
 
 
 def _midnight(date: dt.date) -> dt.datetime:

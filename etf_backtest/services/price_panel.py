@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etf_backtest.database.price_store import StoredSeries, load_series
+from etf_backtest.database.price_store import DataState, StoredPrices, StoredSeries, load_series
 from etf_backtest.database.proxy_store import load_proxies
 from etf_backtest.errors import NoPricesError, UncoveredWindowError, WindowError
 from etf_backtest.market import LONGEST_CLOSURE, PriceBasis, PricePanel, PriceSeries
@@ -35,6 +35,7 @@ class LoadedPrices:
 
     panel: PricePanel
     notes: tuple[str, ...]
+    state: DataState
     unused: tuple[tuple[dt.date, str], ...] = ()
     """Until when prices are stored that a proxy stands in for, and a word about them."""
 
@@ -53,7 +54,11 @@ class FittedWindow:
 
 
 async def load_prices(
-    url: DatabaseUrl, symbols: Sequence[str], *, proxies: bool | Mapping[str, Splice] = True
+    url: DatabaseUrl,
+    symbols: Sequence[str],
+    *,
+    proxies: bool | Mapping[str, Splice] = True,
+    as_of: int | Sequence[int] | None = None,
 ) -> LoadedPrices:
     """Every stored session of `symbols`, as total-return prices.
 
@@ -64,6 +69,9 @@ async def load_prices(
     proxies : bool or mapping of symbols to splices
         Whether the proxies that are stored stand before the symbols' own prices; or which do
         instead, those of a result for one.
+    as_of : int or sequence of int, optional
+        The number of a price revision: prices as they were stored in that state. Symbols that the
+        first of several states does not know are those of the next.
 
     Raises
     ------
@@ -77,7 +85,8 @@ async def load_prices(
     else:
         splices = {each: proxies[each] for each in symbols if each in proxies} if proxies else {}
     needed = symbols_needed(symbols, splices)
-    stored = (await load_series(url, needed)).series
+    prices = await _stored_prices(url, needed, as_of)
+    stored = prices.series
     own = {symbol: total_return_series(symbol, stored) for symbol in dict.fromkeys(symbols)}
     others = {symbol: _own_or_none(symbol, stored) for symbol in needed if symbol not in own}
     series = [
@@ -95,7 +104,19 @@ async def load_prices(
         for symbol, splice in splices.items()
         if (note := unused_note(own[symbol], splice))
     )
-    return LoadedPrices(PricePanel.from_series(series), tuple(seams), tuple(unused))
+    return LoadedPrices(PricePanel.from_series(series), tuple(seams), prices.state, tuple(unused))
+
+
+async def _stored_prices(
+    url: DatabaseUrl, symbols: Sequence[str], as_of: int | Sequence[int] | None
+) -> StoredPrices:
+    states = (as_of,) if as_of is None or isinstance(as_of, int) else as_of
+    stored = await load_series(url, symbols, as_of=states[0])
+    for other in states[1:]:
+        unknown = [symbol for symbol in symbols if symbol not in stored.series]
+        more = (await load_series(url, unknown, as_of=other)).series if unknown else {}
+        stored = StoredPrices({**stored.series, **more}, stored.state)
+    return stored
 
 
 def _own_or_none(symbol: str, stored: Mapping[str, StoredSeries]) -> PriceSeries | NoPricesError:

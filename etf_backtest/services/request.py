@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
     from etf_backtest.database.models import Portfolio
     from etf_backtest.database.models import Strategy as StrategyRow
+    from etf_backtest.database.price_store import DataState
     from etf_backtest.market import PricePanel
     from etf_backtest.market.rates import DatedRates
     from etf_backtest.strategies import Strategy
@@ -60,6 +61,7 @@ class Request:
     benchmark: str | None
     risk_free: float | DatedRates
     panel: PricePanel
+    prices: DataState
     window: FittedWindow
     notes: tuple[str, ...]
 
@@ -152,6 +154,7 @@ async def check_request(db: Database, asked: Asked) -> Request:
         benchmark=benchmark,
         risk_free=risk_free,
         panel=loaded.panel,
+        prices=loaded.state,
         window=window,
         notes=(
             *allocation_notes(strategy, allocations),

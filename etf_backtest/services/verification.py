@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from etf_backtest.database.price_history import changes_between
+from etf_backtest.database.price_store import price_state
 from etf_backtest.errors import EtfBacktestError, NothingToVerifyError
-from etf_backtest.market.rates import DatedRates
 from etf_backtest.services.comparison import FIRST_PARTS, PARTS, Data, Difference, differences
 from etf_backtest.services.metrics_row import metrics_row
-from etf_backtest.services.price_panel import load_prices
-from etf_backtest.services.rules_file import RISK_FREE, rules_of
+from etf_backtest.services.rerun import RunInputs, rerun, stored_results
+from etf_backtest.services.rules_file import RISK_FREE
 from etf_backtest.services.stored_backtests import find_backtest
 from etf_backtest.services.strategies import build_stored
-from etf_backtest.simulation import CONVENTIONS_VERSION, Rules, SimulationResult, simulate
+from etf_backtest.simulation import CONVENTIONS_VERSION, SimulationResult
 from etf_backtest.simulation.fingerprint import versions
-from etf_backtest.simulation.ledger import simulate_ledger
-from etf_backtest.simulation.proxy_share import splices_of
 from etf_backtest.simulation.result_data import RESULT_SCHEMA, rate_as_data
-from etf_backtest.strategies import strategy_from_dict
 from etf_backtest.typing import JsonObject, JsonValue
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
     from etf_backtest.database.models import Backtest
-    from etf_backtest.market import PricePanel
-    from etf_backtest.market.splice import Splice
-    from etf_backtest.strategies import Strategy
+    from etf_backtest.database.url import DatabaseUrl
 
 LEDGER_AGREEMENT = 1e-9
 """Disagreement with the ledger that rounding of float64 explains; more is a bug in one of them."""
@@ -50,6 +47,11 @@ class Verification:
         The largest of each curve, and every metric that differs.
     notes : tuple of str
         What cannot be verified, and what has changed without the run depending on it.
+    data_revision : int or None
+        The state of prices that it was computed with; None for those of now, where the run does not
+        say its own.
+    revised : mapping of str to int
+        How many sessions of the window have other prices now, by symbol.
     ledger : float or None
         Largest disagreement with the Decimal ledger on any day, relative to the value; None where
         it was not asked for.
@@ -60,6 +62,8 @@ class Verification:
     changed: tuple[str, ...]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
+    data_revision: int | None = None
+    revised: Mapping[str, int] = field(default_factory=dict)
     ledger: float | None = None
 
     def to_dict(self) -> JsonObject:
@@ -70,6 +74,8 @@ class Verification:
             "changed": list(self.changed),
             "differences": [difference.to_dict() for difference in self.differences],
             "notes": list(self.notes),
+            "data_revision": self.data_revision,
+            "revised": dict(self.revised),
             "ledger": self.ledger,
         }
 
@@ -79,75 +85,11 @@ class Verification:
         return self.identical and (self.ledger is None or self.ledger <= LEDGER_AGREEMENT)
 
 
-@dataclass(frozen=True, slots=True)
-class _Inputs:
-    """What a run is computed from, as it is stored with it."""
-
-    rules: Rules
-    risk_free: float | DatedRates
-    strategy: Data
-    benchmark: str | None
-    window: Mapping[str, str]
-    proxies: Mapping[str, Splice]
-
-    @classmethod
-    def of(cls, row: Backtest) -> _Inputs:
-        options, results = cast("Data", row.options), stored_results(row)
-        rules, risk_free = rules_of(dict(options), owner="the stored options")
-        return cls(
-            rules,
-            risk_free,
-            cast("Data", results["strategy"]),
-            cast("str | None", results["benchmark"]),
-            cast("Mapping[str, str]", results.get("asked_window") or results["window"]),
-            splices_of(cast("Sequence[Data]", results.get("proxies") or ())),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Again:
-    """A stored run, computed with the prices that are stored now."""
-
-    panel: PricePanel
-    strategy: Strategy
-    inputs: _Inputs
-    result: SimulationResult
-
-    @classmethod
-    async def of(cls, db: Database, row: Backtest) -> _Again:
-        inputs = _Inputs.of(row)
-        strategy = strategy_from_dict(cast("Mapping[str, object]", inputs.strategy))
-        symbols = [*strategy.symbols, *([inputs.benchmark] if inputs.benchmark else [])]
-        panel = (await load_prices(db.url, symbols, proxies=inputs.proxies)).panel
-        result = simulate(
-            panel,
-            strategy,
-            inputs.rules,
-            benchmark=inputs.benchmark,
-            risk_free=inputs.risk_free,
-            start=inputs.window["start"],
-            end=inputs.window["end"],
-        )
-        return cls(panel, strategy, inputs, result)
-
-    def ledger_difference(self) -> float:
-        """Largest disagreement with the Decimal ledger on any day, relative to the value."""
-        books = simulate_ledger(
-            self.panel,
-            self.strategy,
-            self.inputs.rules,
-            benchmark=self.inputs.benchmark,
-            start=self.inputs.window["start"],
-            end=self.inputs.window["end"],
-        )
-        return books.difference(self.result)
-
-
 async def verify_backtest(db: Database, backtest_id: str, *, ledger: bool = False) -> Verification:
-    """Compute a completed backtest again with the prices that are stored now, and compare.
+    """Compute a completed backtest again with the prices that it was computed with, and compare.
 
-    Strategy, rules, window and benchmark are those that are stored with the result: the rows of
-    portfolio and strategy may have changed since.
+    Strategy, rules, window, benchmark and proxies are those that are stored with the result: the
+    rows of portfolio and strategy may have changed since, and so may prices.
 
     Parameters
     ----------
@@ -167,43 +109,85 @@ async def verify_backtest(db: Database, backtest_id: str, *, ledger: bool = Fals
     if row.results is None:
         raise NothingToVerifyError(row.id, str(row.status))
     stored = stored_results(row)
-    notes = [*_unverifiable(stored), *[note async for note in _rows_edited(db, row, stored)]]
+    inputs = RunInputs.of(row)
+    notes = [*_unverifiable(row, stored), *[note async for note in _rows_edited(db, row, stored)]]
     engine = list(_engine_changed(row, stored))
+    revised = await revised_since(db.url, inputs)
+    notes += _revised_notes(row, revised)
     try:
-        again = await _Again.of(db, row)
+        again = await rerun(db.url, inputs)
         result = again.result
         agreement = again.ledger_difference() if ledger else None
     except EtfBacktestError as error:
         reason = f"it cannot be computed any more: {error}"
-        return Verification(row.id, False, (reason, *engine), (), tuple(notes))
-    inputs = [*_inputs_changed(row, stored, result)]
+        return Verification(
+            row.id, False, (reason, *engine), (), tuple(notes), inputs.revision, revised
+        )
+    changed = [*_inputs_changed(row, stored, result)]
     same_form = stored["schema"] == RESULT_SCHEMA
     now = cast("Data", result.to_dict())
     found = differences(stored, now, parts=PARTS if same_form else FIRST_PARTS)
     if same_form and not found:
-        inputs += _metrics_edited(row, result)
-    if found and not (inputs or engine):
-        inputs.append(
+        changed += _metrics_edited(row, result)
+    if found and not (changed or engine):
+        changed.append(
             "nothing that is stored has changed: the strategy's code or the engine has, unless "
             "somebody edited the result"
         )
-    identical = same_form and not (found or inputs)
+    identical = same_form and not (found or changed)
     return Verification(
         row.id,
         identical,
-        tuple([*inputs, *engine] if not identical else ()),
+        tuple([*changed, *engine] if not identical else ()),
         found,
         tuple(notes if not identical else [*notes, *engine]),
+        inputs.revision,
+        revised,
         agreement,
     )
 
 
-def stored_results(row: Backtest) -> Data:
-    """The results of a row that has some."""
-    return cast("Data", row.results)
+async def revised_since(url: DatabaseUrl, inputs: RunInputs) -> dict[str, int]:
+    """How many sessions of a run's window have other prices now, by symbol.
+
+    Empty where the run does not say in which state its prices were.
+    """
+    if inputs.revision is None:
+        return {}
+    now = await price_state(url, inputs.symbols)
+    if all(state.revision <= inputs.revision for state in now.symbols.values()):
+        return {}
+    start, end = (as_day(inputs.window[name]) for name in ("start", "end"))
+    counts, _ = await changes_between(
+        url, inputs.symbols, inputs.revision, now.number, start=start, end=end, limit=0
+    )
+    return counts
 
 
-def _unverifiable(stored: Data) -> Iterator[str]:
+def as_day(date: str) -> dt.date:
+    """A date of stored results."""
+    return dt.date.fromisoformat(date)
+
+
+def _revised_notes(row: Backtest, revised: Mapping[str, int]) -> Iterator[str]:
+    if not revised:
+        return
+    said = ", ".join(
+        f"{symbol} on {count:,} session{'s'[: count != 1]}" for symbol, count in revised.items()
+    )
+    yield (
+        f"prices have been revised since it ran: {said} of its window; it was computed with those "
+        f"of state {row.dataRevision}, and keeps them (what the others would change: etf-backtest "
+        f"backtest diff {row.id[:8]})"
+    )
+
+
+def _unverifiable(row: Backtest, stored: Data) -> Iterator[str]:
+    if row.dataRevision is None:
+        yield (
+            "the run was stored before states of prices were recorded: it was computed with the "
+            "prices of today"
+        )
     if cast("int", stored["schema"]) < FIRST_WITH_FINGERPRINTS:
         yield (
             "the result was stored by an earlier release: without fingerprints of its prices and "

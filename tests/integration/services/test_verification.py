@@ -93,6 +93,8 @@ async def test_runs_of_every_kind_are_identical(db: Database) -> None:
             "changed": [],
             "differences": [],
             "notes": [],
+            "data_revision": 3,
+            "revised": {},
         }
         # the second answer, in Decimal
         assert isinstance(agreement, float)
@@ -115,17 +117,70 @@ async def test_a_clipped_and_a_filled_window_are_identical(
         assert verification.identical, verification
 
 
+async def edit(db: Database, backtest_id: str, assignments: str, *values: str) -> None:
+    """Change a completed row behind the back of the trigger that forbids it."""
+    await db.execute_raw("ALTER TABLE backtests DISABLE TRIGGER backtests_check_status")
+    await db.execute_raw(
+        f"UPDATE backtests SET {assignments} WHERE id = '{backtest_id}'::uuid", *values
+    )
+    await db.execute_raw("ALTER TABLE backtests ENABLE TRIGGER backtests_check_status")
+
+
+OLDER = "the run was stored before states of prices were recorded"
+
+
+@pytest.mark.each_postgres
+@pytest.mark.usefixtures("portfolio")
+async def test_prices_that_are_revised_afterwards_change_nothing(db: Database) -> None:
+    """One session of AAA twice, one of BBB, both of the two that CCC gets; one after the window."""
+    done = await run(db, end=dt.date(2024, 1, 11))
+    days = {symbol: dt.date(2024, 1, day) for symbol, day in (("AAA", 4), ("BBB", 5))}
+    for price in ("107", "106"):
+        bar = Bar("AAA", days["AAA"], adjusted_close=Decimal(price))
+        await store_bars(db.url, [bar], source="vendor")
+    extra = [Bar("CCC", dt.date(2024, 1, day), adjusted_close=Decimal(20)) for day in (6, 7)]
+    late = Bar("AAA", dt.date(2024, 1, 12), adjusted_close=Decimal(1))
+    await store_bars(db.url, [*extra, late], source="vendor")
+    await db.execute_raw(
+        f"DELETE FROM market_data WHERE symbol = 'BBB' AND date = '{days['BBB']}'::date"
+    )
+    verification = await verify_backtest(db, done, ledger=True)
+    assert verification.good
+    assert (verification.differences, verification.changed) == ((), ())
+    assert (verification.data_revision, verification.revised) == (3, {"AAA": 1, "BBB": 1, "CCC": 2})
+    (note,) = verification.notes
+    assert note.startswith(
+        "prices have been revised since it ran: AAA on 1 session, BBB on 1 session, "
+        "CCC on 2 sessions of its window; it was computed with those of state 3"
+    )
+    # what was revised back is no revision, and neither is a volume
+    await store_bars(
+        db.url,
+        [
+            Bar("AAA", days["AAA"], adjusted_close=Decimal(AAA[3]), volume=7),
+            Bar("BBB", days["BBB"], adjusted_close=Decimal(BBB[4])),
+        ],
+        source="vendor",
+    )
+    await db.execute_raw("DELETE FROM market_data WHERE symbol = 'CCC'")
+    verification = await verify_backtest(db, done)
+    assert verification.identical
+    assert verification.revised == {"CCC": 9}  # the two that came and went are as they were
+
+
 @pytest.mark.usefixtures("portfolio")
 async def test_a_changed_price_is_named_with_its_symbol_and_the_largest_difference(
     db: Database,
 ) -> None:
     """1000.10 * 0.3 / 100 shares of AAA, bought at 100: one more on the last day is 3.0003."""
     done = await run(db, rules=Rules(), benchmark=None, risk_free=0.0)
+    await edit(db, done, "data_revision = NULL")
     last = Bar("AAA", dt.date(2024, 1, 12), adjusted_close=Decimal(AAA[-1]) + 1)
     await store_bars(db.url, [last], source="test")
     verification = await verify_backtest(db, done)
     assert not verification.identical
     assert verification.changed == ("prices: those of AAA are not what they were",)
+    assert verification.notes[0].startswith(OLDER)
     by_name = {difference.what: difference for difference in verification.differences}
     equity = by_name["equity"]
     assert equity.where == "2024-01-12"
@@ -146,7 +201,9 @@ async def test_a_changed_price_is_named_with_its_symbol_and_the_largest_differen
 
 @pytest.mark.usefixtures("portfolio")
 async def test_prices_that_are_gone_and_sessions_that_are_new(db: Database) -> None:
+    """Of a run that does not say its state: an older release stored it."""
     done = await run(db)
+    await edit(db, done, "data_revision = NULL")
     extra = [Bar(s, dt.date(2024, 1, 6), adjusted_close=Decimal(60)) for s in ("AAA", "BBB", "CCC")]
     await store_bars(db.url, extra, source="test")
     verification = await verify_backtest(db, done)
@@ -161,13 +218,17 @@ async def test_prices_that_are_gone_and_sessions_that_are_new(db: Database) -> N
     )
 
 
-async def edit(db: Database, backtest_id: str, assignments: str, *values: str) -> None:
-    """Change a completed row behind the back of the trigger that forbids it."""
-    await db.execute_raw("ALTER TABLE backtests DISABLE TRIGGER backtests_check_status")
-    await db.execute_raw(
-        f"UPDATE backtests SET {assignments} WHERE id = '{backtest_id}'::uuid", *values
-    )
-    await db.execute_raw("ALTER TABLE backtests ENABLE TRIGGER backtests_check_status")
+@pytest.mark.usefixtures("portfolio")
+async def test_a_run_says_the_state_of_its_prices(db: Database) -> None:
+    """AAA, BBB and CCC were stored by revisions 1 to 3; then AAA again by 4, and DDD by 5."""
+    last = Bar("AAA", dt.date(2024, 1, 12), adjusted_close=Decimal(1))
+    await store_bars(db.url, [last], source="test")
+    await store_bars(db.url, [last._replace(symbol="DDD")], source="test")
+    row = await db.backtest.find_first(where={"id": await run(db)})
+    assert row is not None
+    assert row.dataRevision == 5
+    assert isinstance(row.results, dict)
+    assert row.results["prices"] == {"revision": 5, "symbols": {"AAA": 4, "BBB": 2, "CCC": 3}}
 
 
 @pytest.mark.usefixtures("portfolio")
