@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from etf_backtest.database.price_store import StoredSeries, StoreReport, load_series, store_bars
+from etf_backtest.database.price_import import StoreReport, open_import
+from etf_backtest.database.price_store import StoredSeries, load_series
 from etf_backtest.errors import (
     ContradictoryPricesError,
     FetchStoppedError,
     NoSessionsError,
+    PricesLockedError,
     ProviderError,
     RejectedBarsError,
 )
-from etf_backtest.market.bar import NUMBER_FIELDS, Bar
 from etf_backtest.market.bars import Bars
 from etf_backtest.market.quality import Finding, Level, bar_findings
 from etf_backtest.providers.retries import RetryPolicy
@@ -98,7 +99,7 @@ async def fetch_prices(
             fetch = _SymbolFetch(url, ask, symbol, start, end, narrate)
             try:
                 fetched.append(await fetch.run(anew=anew))
-            except (ProviderError, ContradictoryPricesError) as error:
+            except (ProviderError, ContradictoryPricesError, PricesLockedError) as error:
                 narrate(f"not stored: {error}")
                 findings = tuple(fetch.findings)
                 fetched.append(SymbolFetch(symbol=symbol, findings=findings, failure=error))
@@ -173,7 +174,7 @@ class _SymbolFetch:
         return batch.bars
 
     async def _store(self, bars: Bars, *, anew: str | None = None, skipped: int = 0) -> SymbolFetch:
-        report = await _store(self.url, bars.take(np.arange(skipped, len(bars))))
+        report = await _store(self.url, bars.take(np.arange(skipped, len(bars))), anew=anew)
         return SymbolFetch(
             symbol=self.symbol,
             inserted=report.inserted,
@@ -231,18 +232,14 @@ async def _stored(url: DatabaseUrl, symbol: str) -> StoredSeries | None:
     return (await load_series(url, [symbol])).series.get(symbol)
 
 
-async def _store(url: DatabaseUrl, bars: Bars) -> StoreReport:
-    """Store bars in one transaction."""
-    return await store_bars(url, list(_rows(bars)), source=YahooPrices.name)
-
-
-def _rows(bars: Bars) -> Iterator[Bar]:
-    for row in range(len(bars)):
-        values = {field: bars.value(field, row) for field in NUMBER_FIELDS}
-        volume = values.pop("volume")
-        yield Bar(
-            bars.symbol(row),
-            bars.dates[row].item(),
-            volume=None if volume is None else int(volume),
-            **values,
-        )
+async def _store(url: DatabaseUrl, bars: Bars, *, anew: str | None) -> StoreReport:
+    """Store bars of a symbol in one transaction, and why they were fetched anew with it."""
+    async with open_import(
+        url,
+        source=YahooPrices.name,
+        provider=YahooPrices.name,
+        split_adjusted=YahooPrices.split_adjusted,
+        details={"symbols": list(bars.symbols)} | ({} if anew is None else {"anew": anew}),
+    ) as store:
+        await store.add(bars)
+        return await store.finish()

@@ -85,6 +85,17 @@ async def stored(url: DatabaseUrl, columns: str, symbol: str = "SPY") -> list[tu
         await connection.close()
 
 
+async def revisions(url: DatabaseUrl) -> list[tuple[object, ...]]:
+    connection = await asyncpg.connect(url.render())
+    try:
+        rows = await connection.fetch(
+            "SELECT provider, split_adjusted, details->>'anew' FROM price_revisions ORDER BY number"
+        )
+        return [tuple(row) for row in rows]
+    finally:
+        await connection.close()
+
+
 def only(report: FetchReport) -> SymbolFetch:
     (fetched,) = report.symbols
     assert fetched.failure is None, fetched.failure
@@ -109,12 +120,11 @@ class TestTheFirstTime:
 
         assert rows_of(fetched) == (2, 0, 0)
         assert (fetched.symbol, str(fetched.first), str(fetched.last)) == ("SPY", day(0), day(1))
-        assert await stored(
-            url, "close, adjusted_close, volume, dividend_amount, split_ratio, source"
-        ) == [
-            (Decimal("100.1000"), Decimal("49.5000"), 100, Decimal(0), Decimal(1), "yahoo"),
-            (Decimal("50.2000"), Decimal("50.2000"), 100, Decimal("0.123456"), Decimal(2), "yahoo"),
+        assert await stored(url, "close, adjusted_close, volume, dividend_amount, split_ratio") == [
+            (Decimal("100.1000"), Decimal("49.5000"), 100, Decimal(0), Decimal(1)),
+            (Decimal("50.2000"), Decimal("50.2000"), 100, Decimal("0.123456"), Decimal(2)),
         ]
+        assert await stored(url, "source, split_adjusted") == [("yahoo", True)] * 2
 
     async def test_from_a_start(self, yahoo: YahooServer, fetch: Fetch) -> None:
         yahoo.funds["SPY"] = steady(5)
@@ -206,6 +216,8 @@ class TestGoingOn:
 
         assert fetched.anew == f"dividend_amount 0.00002 on {day(20)}"
         assert rows_of(fetched) == (1, 0, 20)
+        reasons = await revisions(url)
+        assert reasons == [("yahoo", True, None), ("yahoo", True, fetched.anew)]
 
     async def test_a_dividend_that_the_vendor_forgot(
         self, url: DatabaseUrl, yahoo: YahooServer, fetch: Fetch
