@@ -128,7 +128,10 @@ class CsvPrices:
         if cells == 0:
             rule, message = "not_csv", "not CSV: a quote stands where none may, or is not closed"
         else:
-            rule, message = "wrong_width", f"{cells} cells where the header has {width}"
+            rule, message = (
+                "wrong_width",
+                f"{cells} cell{'s' * (cells != 1)} where the header has {width}",
+            )
             if cells > width:
                 message += " (a comma in a number?)"
             elif block.unended and record == len(block) - 1:

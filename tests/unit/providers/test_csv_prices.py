@@ -103,7 +103,7 @@ def test_blank_lines_count_and_say_nothing(tmp_path: Path) -> None:
         ('SPY,2024-01-02,1,2,1,1"2,5', "row 2: not CSV: a quote stands where none may"),
         ('SPY,2024-01-02,1,2,1,"1"2,5', "not CSV"),
         ('SPY,2024-01-02,1,2,1,1,"5', "not CSV"),
-        ("SPY;2024-01-02;1;2;1;1;5", "1 cells where the header has 7"),
+        ("SPY;2024-01-02;1;2;1;1;5", "1 cell where the header has 7"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_one_reject_with_its_text(
