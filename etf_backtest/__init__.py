@@ -27,9 +27,30 @@ if TYPE_CHECKING:
     from etf_backtest.market.rates import (
         DatedRates,
     )
+    from etf_backtest.providers.frame_prices import (
+        frame_prices,
+    )
+    from etf_backtest.providers.price_files import (
+        open_prices,
+    )
+    from etf_backtest.providers.sample_prices import (
+        sample_panel,
+    )
     from etf_backtest.services.backtest import (
         BacktestRun,
         run_backtest,
+    )
+    from etf_backtest.services.ingest import (
+        import_prices,
+    )
+    from etf_backtest.services.price_check import (
+        check_stored_prices,
+    )
+    from etf_backtest.services.price_export import (
+        export_prices,
+    )
+    from etf_backtest.services.price_panel import (
+        load_prices,
     )
     from etf_backtest.settings import (
         Settings,
@@ -104,11 +125,18 @@ __all__ = [
     "Strategy",
     "VolatilityTarget",
     "available_strategies",
+    "check_stored_prices",
     "connect",
+    "export_prices",
+    "frame_prices",
+    "import_prices",
+    "load_prices",
     "load_settings",
     "metrics",
+    "open_prices",
     "prove_no_lookahead",
     "run_backtest",
+    "sample_panel",
     "simulate",
     "simulate_ledger",
     "simulate_many",
@@ -146,10 +174,17 @@ _HOMES = {
     "Strategy": "strategies",
     "VolatilityTarget": "strategies",
     "available_strategies": "strategies",
+    "check_stored_prices": "services.price_check",
     "connect": "database.connection",
+    "export_prices": "services.price_export",
+    "frame_prices": "providers.frame_prices",
+    "import_prices": "services.ingest",
+    "load_prices": "services.price_panel",
     "load_settings": "settings",
+    "open_prices": "providers.price_files",
     "prove_no_lookahead": "strategies",
     "run_backtest": "services.backtest",
+    "sample_panel": "providers.sample_prices",
     "simulate": "simulation",
     "simulate_ledger": "simulation.ledger",
     "simulate_many": "simulation.many",

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 
+from etf_backtest.market import PricePanel, PriceSeries
+from etf_backtest.market.quality import histories
 from etf_backtest.providers.price_files import open_prices
 from etf_backtest.providers.source import PriceBatch
 
@@ -30,3 +32,14 @@ class SamplePrices:
             opened = open_prices([path], wide_field="adjusted_close", source=self.name)
             for source in opened.sources:
                 yield from source.batches()
+
+
+def sample_panel() -> PricePanel:
+    """The bundled prices as a panel, without a database: 2,264 sessions, 5 symbols."""
+    bars = (batch.bars for batch in SamplePrices().batches())
+    return PricePanel.from_series(
+        [
+            PriceSeries.from_adjusted_closes(each.symbol, each.dates, each.adjusted_close)
+            for each in histories(bars)
+        ]
+    )
