@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etf_backtest.cli import console, prices_view
+from etf_backtest.cli import console, prices_history, prices_view
 from etf_backtest.cli.options import JSON, parse_date
 from etf_backtest.cli.session import settings, with_url
 
@@ -291,3 +291,6 @@ def _days(start: str | None, end: str | None) -> tuple[dt.date | None, dt.date |
         None if start is None else parse_date(start, "--from"),
         None if end is None else parse_date(end, "--to"),
     )
+
+
+prices_history.register(app)

@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal, get_args
 
 import asyncpg
 import pytest
@@ -35,6 +36,7 @@ from tests.integration.schema.rows import Connection
 
 pytestmark = pytest.mark.each_postgres
 
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 BEFORE: State = {**row("AAA", DAY, "10"), **row("AAA", NEXT, "11"), **row("BBB", DAY, "20")}
 INSERT = "INSERT INTO market_data (symbol, date, close, source) VALUES "
 A1, A2, B1 = BEFORE
@@ -274,9 +276,9 @@ async def test_sqlalchemy(prices: Connection, database_url: str) -> None:
     assert await kept(prices) == 2
 
 
-@pytest.mark.parametrize("isolation", ["read_committed", "repeatable_read", "serializable"])
+@pytest.mark.parametrize("isolation", get_args(Isolation))
 async def test_writers_come_one_after_the_other(
-    prices: Connection, database_url: str, isolation: str
+    prices: Connection, database_url: str, isolation: Isolation
 ) -> None:
     """The second has no number before the first is seen: numbers ascend as states appear."""
     first = await latest(prices)

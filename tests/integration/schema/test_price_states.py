@@ -13,6 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from etf_backtest.database.price_history import changes_between, stored_then
+from etf_backtest.database.price_store import load_series
+from etf_backtest.database.url import DatabaseUrl
 from tests.fixtures.cluster import Cluster
 from tests.fixtures.postgres import Servers
 from tests.integration.schema.price_states import State, last_touched, latest, state, stored
@@ -141,6 +144,8 @@ async def run(url: str, transactions: list[Transaction]) -> None:
             assert await stored(connection) == now
         for number, expected in states.items():
             assert await state(connection, number) == expected
+            await reads_as(url, number, expected)
+        await differ_as(url, *sorted(states)[:: max(len(states) - 1, 1)], states=states)
         touched = await last_touched(connection)
         for symbol in {symbol for symbol, _ in now}:
             newest = await connection.fetchval(
@@ -149,6 +154,48 @@ async def run(url: str, transactions: list[Transaction]) -> None:
             assert touched[symbol] >= newest
     finally:
         await connection.close()
+
+
+async def reads_as(url: str, number: int, expected: State) -> None:
+    """What the package reads as of a state is what it was."""
+    read = await load_series(DatabaseUrl.parse(url), SYMBOLS, as_of=number)
+    found = {
+        (symbol, date): close
+        for symbol, series in read.series.items()
+        for date, close in zip(series.dates.tolist(), series.closes.tolist(), strict=True)
+    }
+    assert found == {key: float(close or 0) for key, (close, _) in expected.items()}
+    then = await stored_then(DatabaseUrl.parse(url), number)
+    assert {(each.symbol, each.last): each.last_close for each in then} == {
+        max(key for key in expected if key[0] == symbol): expected[
+            max(key for key in expected if key[0] == symbol)
+        ][0]
+        for symbol in {symbol for symbol, _ in expected}
+    }
+
+
+async def differ_as(
+    url: str, old: int, new: int | None = None, *, states: dict[int, State]
+) -> None:
+    """The changes between two states are the differences of two dicts, in both directions."""
+    new = old if new is None else new
+    for one, other in ((old, new), (new, old)):
+        counts, changes = await changes_between(DatabaseUrl.parse(url), SYMBOLS, one, other)
+        a, b = states[one], states[other]
+        expected = {
+            (each[1], each[0]): (a.get(each, (None,))[0], b.get(each, (None,))[0])
+            for each in a.keys() | b.keys()
+            if a.get(each) != b.get(each)
+        }
+        assert {
+            (change.date, change.symbol): (
+                change.was and change.was["close"],
+                change.became and change.became["close"],
+            )
+            for change in changes
+        } == expected
+        assert [(change.date, change.symbol) for change in changes] == sorted(expected)
+        assert sum(counts.values()) == len(expected)
 
 
 @pytest.fixture(scope="session")
