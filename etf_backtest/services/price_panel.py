@@ -139,8 +139,14 @@ def _seam_note(series: StoredSeries) -> str:
 def total_return_series(symbol: str, stored: Mapping[str, StoredSeries]) -> PriceSeries:
     """Total-return prices of one symbol: of closes, dividends and splits, else adjusted closes.
 
-    One basis serves the whole series: closes and adjusted closes are never mixed. Stored closes are
-    traded ones, so splits are applied; a first row needs no dividend and no split.
+    One basis serves the whole series: closes and adjusted closes are never mixed. A first row needs
+    no dividend and no split. Where there was a split, it must be known of all closes alike whether
+    they are divided by later ones.
+
+    Raises
+    ------
+    NoPricesError
+        Nothing is stored of the symbol, or not what its total return can be computed from.
     """
     series = stored.get(symbol)
     if series is None:
@@ -150,14 +156,17 @@ def total_return_series(symbol: str, stored: Mapping[str, StoredSeries]) -> Pric
     splits[:1] = np.nan_to_num(splits[:1], nan=1.0)
     lacks_close = np.isnan(series.closes)
     lacks_distributions = np.isnan(dividends) | np.isnan(splits)
-    if not lacks_close.any() and not lacks_distributions.any():
+    said = series.split_adjusted
+    never_split = bool((splits[1:] == 1).all())
+    clear = never_split or said in ({True}, {False})
+    if not lacks_close.any() and not lacks_distributions.any() and clear:
         return PriceSeries.from_closes(
             symbol,
             series.dates,
             series.closes,
             dividends=dividends,
             splits=splits,
-            split_adjusted=False,
+            split_adjusted=said == {True},
         )
     lacks_adjusted = np.isnan(series.adjusted_closes)
     if not lacks_adjusted.any():
@@ -168,6 +177,16 @@ def total_return_series(symbol: str, stored: Mapping[str, StoredSeries]) -> Pric
             symbol,
             f"has closes on some sessions and adjusted closes on others (on {date} not both)",
             remedy="import one kind of price for the whole history",
+        )
+    if not lacks_distributions.any():
+        date = series.dates[int(np.flatnonzero(splits[1:] != 1)[0]) + 1]
+        what = "not said" if said == {None} else "not the same for all"
+        raise NoPricesError(
+            symbol,
+            f"has closes and a split on {date}, and it is {what} whether closes are as traded or "
+            "divided by later splits",
+            remedy="import its whole history from one source, with --closes traded or "
+            "--closes split-adjusted",
         )
     date = series.dates[int(np.flatnonzero(lacks_distributions)[0])]
     raise NoPricesError(
