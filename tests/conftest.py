@@ -1,12 +1,14 @@
 """Fixtures for every test, split by subject.
 
 environment   a home directory of the test's own, and nothing of the user's
+pgbouncer     pgbouncer before such a server
 postgres      real PostgreSQL servers and databases
 yahoo_server  Yahoo Finance on loopback
 """
 
 pytest_plugins = [
     "tests.fixtures.environment",
+    "tests.fixtures.pgbouncer",
     "tests.fixtures.postgres",
     "tests.fixtures.yahoo_server",
 ]

@@ -17,6 +17,7 @@ from etf_backtest.errors import DatabaseUrlError
 if TYPE_CHECKING:
     import ssl
 
+    import asyncpg
     from asyncpg.connect_utils import SessionAttribute
 
 DEFAULT_PORT: Final = 5432
@@ -51,6 +52,7 @@ class AsyncpgArguments(TypedDict):
     server_settings: dict[str, str]
     timeout: NotRequired[float]
     statement_cache_size: NotRequired[int]
+    connection_class: NotRequired[type[asyncpg.Connection[asyncpg.Record]]]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -117,6 +119,11 @@ class DatabaseUrl:
     def schema(self) -> str | None:
         """The schema that `?schema=` names."""
         return self.parameter("schema") or None
+
+    @property
+    def pooled(self) -> bool:
+        """Whether it leads to pgbouncer, which may give each transaction another connection."""
+        return self.parameter("pgbouncer") == "true"
 
     @property
     def server(self) -> str:
@@ -194,8 +201,18 @@ class DatabaseUrl:
                 raise DatabaseUrlError("the URL", "connect_timeout is not a number") from None
             # 0 is libpq's and Prisma's "for ever"
             arguments["timeout"] = seconds or 3600.0
-        if self.parameter("pgbouncer") == "true":
+        if self.pooled:
+            from etf_backtest.database.pooled_connection import PooledConnection
+
+            if self.schema not in {None, "public"}:
+                raise DatabaseUrlError(
+                    "the URL",
+                    "schema cannot be combined with pgbouncer=true, other than schema=public",
+                    remedy="connect to the server itself, or keep the tables in public",
+                )
+            arguments["server_settings"].pop("search_path", None)
             arguments["statement_cache_size"] = 0
+            arguments["connection_class"] = PooledConnection
         return arguments
 
     def _server_settings(self) -> dict[str, str]:

@@ -138,7 +138,7 @@ def test_with_database_keeps_the_rest() -> None:
 def test_gives_asyncpg_what_the_parameters_say() -> None:
     url = DatabaseUrl.parse(
         'postgresql://a@h/d?schema=my"s&application_name=app&options=-c%20a%3Db'
-        "&pgbouncer=true&connect_timeout=3&connection_limit=9"
+        "&connect_timeout=3&connection_limit=9"
     )
     arguments = url.asyncpg_arguments()
     assert arguments["server_settings"] == {
@@ -146,8 +146,18 @@ def test_gives_asyncpg_what_the_parameters_say() -> None:
         "application_name": "app",
         "options": "-c a=b",
     }
-    assert arguments["statement_cache_size"] == 0
+    assert "statement_cache_size" not in arguments
     assert arguments["timeout"] == 3
+
+
+def test_behind_pgbouncer_there_are_neither_named_statements_nor_a_search_path() -> None:
+    arguments = DatabaseUrl.parse("postgresql://a@h/d?pgbouncer=true&schema=public")
+    given = arguments.asyncpg_arguments()
+    assert given["server_settings"] == {}
+    assert given["statement_cache_size"] == 0
+    assert given["connection_class"].__name__ == "PooledConnection"
+    with pytest.raises(DatabaseUrlError, match=r"schema cannot .* pgbouncer=true"):
+        DatabaseUrl.parse("postgresql://a@h/d?pgbouncer=true&schema=other").asyncpg_arguments()
 
 
 @pytest.mark.parametrize(

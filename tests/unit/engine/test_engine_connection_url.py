@@ -40,11 +40,14 @@ URLS: list[tuple[str, dict[str, Any]]] = [
     ("postgresql://h/d", {"connectTimeoutMillis": 5000, "connectionTimeoutMillis": 10000}),
     (
         'postgresql://h/d?schema=a%20"b',
-        {"schema": 'a "b', "options": '-c search_path="a\\ ""b" -c TimeZone=UTC -c DateStyle=ISO'},
+        {
+            "schema": 'a "b',
+            "options": '-c search_path="a\\ ""b" -c TimeZone=UTC -c DateStyle=ISO,\\ MDY',
+        },
     ),
     (
         "postgresql://h/d?options=-c%20geqo%3Doff",
-        {"options": "-c geqo=off -c TimeZone=UTC -c DateStyle=ISO"},
+        {"options": "-c geqo=off -c TimeZone=UTC -c DateStyle=ISO,\\ MDY"},
     ),
     # a server elsewhere is asked for TLS, one on this machine is not
     ("postgresql://h/d", {"ssl": {"rejectUnauthorized": False}, "tlsOptional": True}),
@@ -60,7 +63,14 @@ URLS: list[tuple[str, dict[str, Any]]] = [
         "postgresql://10.0.0.1/d?sslmode=verify-full",
         {"ssl": {"rejectUnauthorized": True, "host": "10.0.0.1"}},
     ),
-    ("postgresql://h/d?pgbouncer=true", {"preparedStatements": False}),
+    (
+        "postgresql://h/d?pgbouncer=true&schema=public",
+        {
+            "preparedStatements": False,
+            "options": None,
+            "startup": {"TimeZone": "UTC", "DateStyle": "ISO, MDY"},
+        },
+    ),
     ("postgresql://h/d?statement_cache_size=0", {"preparedStatements": False}),
 ]
 REFUSED = [
@@ -70,6 +80,7 @@ REFUSED = [
     ("postgresql://h/d?sslmode=on", "sslmode"),
     ("postgresql://h/d?connection_limit=-1", "connection_limit"),
     ("postgresql://h:x/d", "one host"),
+    ("postgresql://h/d?pgbouncer=true&schema=other", "schema in the database URL"),
     ("http://h/d", "expected postgresql://"),
     ("", "expected postgresql://"),
 ]

@@ -111,9 +111,11 @@ export const ON_RESERVED_CONNECTION = 'ReadCommitted'
  * @param {object} settings of the connection: `schema`, `preparedStatements`
  * @param {(event: {query: string, values: unknown[], duration: number, failed: boolean}) => void} observe
  */
-export async function boundAdapter(pool, { schema, preparedStatements }, observe) {
-  const context = { names: preparedStatements ? new StatementNames() : undefined, observe }
-  const adapter = await new PrismaPg(pool, { schema }).connect()
+export async function boundAdapter(pool, settings, observe) {
+  const statementNames = new StatementNames()
+  // asked each time: the first connection may find a pooler
+  const context = { get names() { return settings.preparedStatements ? statementNames : undefined }, observe }
+  const adapter = await new PrismaPg(pool, { schema: settings.schema }).connect()
   const begin = adapter.startTransaction
   prepared(adapter, new PoolSession(pool, context))
   adapter.startTransaction = async (isolationLevel) => {

@@ -9,6 +9,9 @@ import { availableParallelism } from 'node:os'
 const SHAPE = /^postgres(?:ql)?:\/\/(?:(?<userinfo>[^/?#]*)@)?(?<authority>[^/?#@]*)(?:\/(?<database>[^?#]*))?(?:\?(?<query>[^#]*))?$/
 const HOST_AND_PORT = /^(?:\[(?<address>[^\]]*)\]|(?<host>[^:,]*))(?::(?<port>\d*))?$/
 const PROBE_WITHIN = 2000
+const SCHEMA_BEHIND_POOLER =
+  'schema in the database URL cannot be combined with pgbouncer=true, other than schema=public: ' +
+  'connect to the server itself, or keep the tables in public'
 const EXAMPLE = 'postgresql://user:password@localhost:5432/database'
 
 /** The URL cannot be used. The message never holds the URL: it may hold a password. */
@@ -17,13 +20,15 @@ export class ConnectionUrlError extends Error {
 }
 
 /**
- * Settings that `new pg.Pool()`, `new pg.Client()` and adapter-pg's `PrismaPg` take, and three more:
- * `schema` (for the adapter's options), `tlsOptional` (see `decideTls`) and `connectTimeoutMillis`.
+ * Settings that `new pg.Pool()`, `new pg.Client()` and adapter-pg's `PrismaPg` take, and more:
+ * `schema` (for the adapter's options), `tlsOptional` (see `decideTls`), `connectTimeoutMillis`,
+ * `pooled` and `startup`: behind pgbouncer a session's settings go as parameters of its start, the
+ * only way in which pgbouncer keeps them for each of its clients (and only a handful of them).
  *
  * @param {string} url
  * @param {Record<string, string>} [sessionOptions] set for every session, after those of the URL
  */
-export function connectionSettings(url, sessionOptions = { TimeZone: 'UTC', DateStyle: 'ISO' }) {
+export function connectionSettings(url, sessionOptions = { TimeZone: 'UTC', DateStyle: 'ISO, MDY' }) {
   const { userinfo, authority, database, query } = parts(url)
   const parameters = new URLSearchParams(query)
   const given = (name) => parameters.get(name) || undefined
@@ -31,6 +36,9 @@ export function connectionSettings(url, sessionOptions = { TimeZone: 'UTC', Date
   const { address, host: name, port } = hostAndPort(authority)
   const host = given('host') ?? address ?? (decoded(name, 'host') || 'localhost')
   const schema = given('schema')
+  const pooled = given('pgbouncer') === 'true'
+  if (pooled && schema && schema !== 'public') throw new ConnectionUrlError(SCHEMA_BEHIND_POOLER)
+  const settings = { ...(schema && { search_path: quoted(schema) }), ...sessionOptions }
   return {
     host,
     port: wholeNumber('port', given('port') ?? port, 5432),
@@ -39,13 +47,15 @@ export function connectionSettings(url, sessionOptions = { TimeZone: 'UTC', Date
     database: given('dbname') ?? (decoded(database, 'database') || 'postgres'),
     ...tls(given, host),
     schema,
-    options: serverOptions(given('options'), { ...(schema && { search_path: quoted(schema) }), ...sessionOptions }),
+    options: serverOptions(given('options'), pooled ? {} : settings),
+    startup: pooled ? sessionOptions : {},
+    pooled,
     application_name: given('application_name'),
     max: wholeNumber('connection_limit', given('connection_limit'), 2 * availableParallelism() + 1),
     // pg has one timeout for both waits; `pool.mjs` tells them apart
     connectionTimeoutMillis: 1000 * wholeNumber('pool_timeout', given('pool_timeout'), 10),
     connectTimeoutMillis: 1000 * wholeNumber('connect_timeout', given('connect_timeout'), 5),
-    preparedStatements: given('pgbouncer') !== 'true' && given('statement_cache_size') !== '0',
+    preparedStatements: !pooled && given('statement_cache_size') !== '0',
   }
 }
 

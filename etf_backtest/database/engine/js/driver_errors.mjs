@@ -2,12 +2,17 @@
 // SQLSTATE and PostgreSQL's message. `meta` is always an object: the Python client needs one.
 //
 // PostgreSQL's DETAIL is left out on purpose: it quotes whole rows.
-import { ForeignTimeError, PoolTimeoutError } from './pool.mjs'
+import { ForeignTimeError, PoolTimeoutError, SettingsDroppedError } from './pool.mjs'
 
 const NOT_REACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'ENOENT', 'EACCES', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN', '57P03'])
 const OF_TLS = /SSL|TLS|CERT|CRL|ISSUER|SIGNATURE|INVALID_CA|INVALID_PURPOSE|HOSTNAME_MISMATCH/
 const TIMED_OUT = new Set(['ETIMEDOUT'])
 const CLOSED = new Set(['ECONNRESET', 'EPIPE', '57P01', '57P02', '08006', '08003'])
+
+// A prepared statement that is not there, or is there already, or has other parameters.
+const OF_STATEMENTS = new Set(['26000', '42P05'])
+const USE_PGBOUNCER =
+  'a connection pooler stands there: add pgbouncer=true to the parameters of the database URL, or connect to the server itself'
 
 /** The errors that the engine itself knows how to name; everything else is named by `explain`. */
 export const KNOWN_TO_ENGINE = new Set(['22001', '22003', '23502', '23503', '23505', '40001', '42P01', '42703'])
@@ -48,6 +53,9 @@ function connection(error, settings) {
     case '53300':
       return { code: 'P2037', message: `Too many database connections opened: ${message}` }
   }
+  if (error instanceof SettingsDroppedError || (!settings.pooled && /unsupported startup parameter/.test(message))) {
+    return { code: 'P1013', message: `The connection to ${place} cannot be used (${message}); ${USE_PGBOUNCER}` }
+  }
   if (CLOSED.has(error.code) || /^(Connection terminated( unexpectedly)?|Client has encountered a connection error.*|Client was closed.*)$/.test(message)) {
     return { code: 'P1017', message: `Server has closed the connection (${message})` }
   }
@@ -84,6 +92,8 @@ function pool(error, { max, connectionTimeoutMillis }) {
 function statement(error, raw) {
   const { code, message } = error
   if (error instanceof ForeignTimeError) return { code: undefined, message }
+  if (OF_STATEMENTS.has(code)) return { code: undefined, message: `The database has mixed up its prepared statements (${message}); ${USE_PGBOUNCER}` }
+  if (code === '25006') return { code: undefined, message: `The database is read-only (a standby, or by default_transaction_read_only): write to the primary (${message})` }
   if (raw) return { code: 'P2010', message: `Raw query failed. Code: \`${code ?? 'N/A'}\`. Message: \`${message}\``, meta: { code } }
   if (code === '40P01') return { code: 'P2034', message: `Transaction failed due to a write conflict or a deadlock: ${message}` }
   if (code === '42501') return { code: 'P1010', message: `User was denied access: ${message}` }

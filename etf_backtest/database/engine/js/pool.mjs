@@ -13,10 +13,12 @@ class Client extends pg.Client {
   altered = false
   #settings = {}
   #ours
+  #startup
 
   constructor(settings) {
     // pg-pool hides the password from enumeration: a spread alone loses it
     super({ ...settings, password: settings.password, connectionTimeoutMillis: settings.connectTimeoutMillis })
+    this.#startup = settings.startup
     // a connection that breaks while it is held fails its next query; an event nobody hears ends Node
     this.on('error', () => {})
     // the server reports every change of TimeZone, DateStyle and a few more, however it came about
@@ -24,6 +26,15 @@ class Client extends pg.Client {
       this.#settings[parameterName] = parameterValue
     })
     this.once('connect', () => { this.#ours = { ...this.#settings } })
+  }
+
+  getStartupConf() {
+    return { ...super.getStartupConf(), ...this.#startup }
+  }
+
+  /** Whether the session has begun as it was asked to: a pooler may drop what it does not know. */
+  get startedAsAsked() {
+    return this.#ours.TimeZone === 'UTC' && this.#ours.DateStyle?.startsWith('ISO')
   }
 
   /** Whether the next user may have this connection: nothing of the last one is left on it. */
@@ -51,6 +62,14 @@ export class ForeignTimeError extends Error {
     super(
       'TimeZone or DateStyle of this transaction was changed by a raw query: dates and times cannot be ' +
       "passed or read here, they would be wrong. Convert them in SQL instead (AT TIME ZONE '...', to_char)")
+  }
+}
+
+/** The session's settings have not arrived: its times would be wrong. */
+export class SettingsDroppedError extends Error {
+  name = 'SettingsDroppedError'
+  constructor() {
+    super('it does not take the settings of a session')
   }
 }
 

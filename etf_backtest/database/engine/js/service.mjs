@@ -3,7 +3,7 @@ import { boundAdapter } from './adapter.mjs'
 import { connectionSettings, ConnectionUrlError, decideTls } from './connection_url.mjs'
 import { explain, userFacing } from './driver_errors.mjs'
 import { Metrics } from './metrics.mjs'
-import { ConnectionPool } from './pool.mjs'
+import { ConnectionPool, SettingsDroppedError } from './pool.mjs'
 import { TransactionClosedError, Transactions } from './transactions.mjs'
 import { createEngine } from './wasm.mjs'
 
@@ -34,10 +34,17 @@ export class EngineService {
   }
 
   async #reachDatabase() {
+    let connection
     try {
-      (await this.pool.connect()).release()
+      connection = await this.pool.connect()
+      if (!connection.startedAsAsked) throw new SettingsDroppedError()
+      // another's process answers: a pooler, behind which a name may be of somebody else's statement
+      const { rows: [{ pid }] } = await connection.query('SELECT pg_catalog.pg_backend_pid() AS pid')
+      if (pid !== connection.processID) this.settings.preparedStatements = false
     } catch (error) {
       throw new Refusal(explain(error, this))
+    } finally {
+      connection?.release()
     }
   }
 
