@@ -4,46 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from etf_backtest.errors.base import EtfBacktestError
 from etf_backtest.errors.wording import listed, quoted
 
 
-@dataclass(frozen=True, slots=True)
-class PriceProblem:
-    """One thing that is wrong in a file of prices."""
-
-    row: int
-    message: str
-    symbol: str | None = None
-    date: dt.date | None = None
-
-    def __str__(self) -> str:
-        where = [f"row {self.row}", self.symbol, self.date and self.date.isoformat()]
-        return f"{', '.join(part for part in where if part)}: {self.message}"
-
-
 class PriceFileError(EtfBacktestError):
     """A file of prices cannot be taken as it is; nothing of it was stored."""
 
-    def __init__(
-        self,
-        path: Path,
-        message: str | None = None,
-        *,
-        problems: tuple[PriceProblem, ...] = (),
-        remedy: str | None = None,
-    ) -> None:
-        if message is None:
-            others = len(problems) - 1
-            more = f" (and {others} more problem{'s'[: others > 1]})" if others else ""
-            message = f"{problems[0]}{more}"
-            remedy = remedy or "mend the file and import it again; nothing of it was stored"
+    def __init__(self, path: Path, message: str, *, remedy: str | None = None) -> None:
         super().__init__(f"{path.name or path}: {message}", remedy=remedy)
         self.path = path
-        self.problems = problems
 
 
 class RejectedPricesError(EtfBacktestError):
