@@ -15,8 +15,7 @@ import pytest
 
 import etf_backtest
 from etf_backtest import errors
-from etf_backtest.errors import CostsError, EtfBacktestError, NodeMissingError, PriceFileError
-from etf_backtest.errors.prices import PriceProblem
+from etf_backtest.errors import CostsError, EtfBacktestError, NodeMissingError
 
 DAY = dt.date(2024, 1, 31)
 NUMBERS = {"port", "exit_code", "count", "value", "money", "total"}
@@ -54,8 +53,6 @@ def an_error(kind: type[EtfBacktestError]) -> EtfBacktestError:
     for name, parameter in inspect.signature(kind).parameters.items():
         if parameter.default is parameter.empty or name in OTHER:
             given[name] = 7 if name in NUMBERS else OTHER.get(name, f"the {name}")
-    if kind is PriceFileError:
-        given["problems"] = (PriceProblem(3, "no price", "VTI", DAY),)
     return kind(**given)
 
 

@@ -43,7 +43,8 @@ def test_closes_are_kept_where_they_are_used() -> None:
 
 @pytest.mark.parametrize("lacking", ["closes", "dividends", "split_ratios"])
 def test_adjusted_closes_have_none_beside_them(lacking: str) -> None:
-    series = total_return_series("A", {"A": stored(**{lacking: NONE})})
+    changes: dict[str, Any] = {lacking: NONE}
+    series = total_return_series("A", {"A": stored(**changes)})
     assert series.basis is PriceBasis.ADJUSTED_CLOSE
     assert PricePanel.from_series([series]).quotes is None
 
