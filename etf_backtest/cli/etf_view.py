@@ -93,6 +93,7 @@ def show_list(funds: FundList) -> None:
         ("name", "left"),
         ("category", "left"),
         ("expenses", "right"),
+        ("since", "left"),
         ("", "left"),
     ]
     rows = [
@@ -101,6 +102,7 @@ def show_list(funds: FundList) -> None:
             fund.info.name,
             fund.facts.category.value if fund.facts.category else "-",
             _percent(fund.facts.expense_ratio.value if fund.facts.expense_ratio else None),
+            str(fund.facts.expense_ratio.valid_from) if fund.facts.expense_ratio else "",
             _mark(fund),
         )
         for fund in funds.funds

@@ -81,4 +81,4 @@ def test_npm_run_db_seed_seeds(repository: Path, database_url: str) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert f"seeded {len(STRATEGIES)} strategies and 15 ETFs" in str(done.stdout)
+    assert f"seeded {len(STRATEGIES)} strategies and 58 ETFs" in str(done.stdout)

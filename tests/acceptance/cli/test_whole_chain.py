@@ -42,7 +42,7 @@ def test_demo_from_nothing_and_again(user_home: Path) -> None:
 def test_seed_prices_portfolio_backtest_on_a_server_of_ones_own(
     cli: RunCli, user_home: Path
 ) -> None:
-    assert "15 ETFs" in cli("seed").out
+    assert "58 ETFs" in cli("seed").out
     assert "seeded 0 strategies and 0 ETFs" in cli("seed").out
     prices = user_home / "prices.csv"
     prices.write_text(
@@ -71,6 +71,6 @@ def test_seed_prices_portfolio_backtest_on_a_server_of_ones_own(
     names = [s["name"] for s in cli("strategy", "list", "--json").data]
     assert len(names) == len(STRATEGIES)
     assert {"buy-and-hold", "momentum"} < set(names)
-    assert len(cli("etf", "list", "--json").data) == 15
+    assert len(cli("etf", "list", "--json").data) == 58
     assert len(cli("etf", "list", "--category", "Real Estate", "--json").data) == 1
     assert cli("etf", "show", "spy", "--json").data["expense_ratio"] == "0.000945"

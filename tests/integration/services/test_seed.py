@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,38 @@ from typing import Any
 import pytest
 
 from etf_backtest.database.connection import connect
-from etf_backtest.database.models import StrategyType, to_json
+from etf_backtest.database.models import ETFStatus, StrategyType, to_json
 from etf_backtest.database.prisma_cli import Output, seed
+from etf_backtest.providers.fund_file import read_funds
+from etf_backtest.services.etf_facts import facts_on
+from etf_backtest.services.etfs import list_etfs
 from etf_backtest.settings import Settings
 from etf_backtest.strategies import STRATEGIES, build_strategy
 
-TEN = {"SPY", "QQQ", "VTI", "IWM", "VEA", "VWO", "AGG", "TLT", "GLD", "VNQ"}
-SAMPLE = {"MTUM", "QUAL", "SIZE", "USMV", "VLUE"}
+COUNT = 58
+FIRST = """\
+SPY|SPDR S&P 500 ETF Trust|0.0945|Large Blend|1993-01-22|NYSE Arca
+QQQ|Invesco QQQ Trust|0.20|Large Growth|1999-03-10|Nasdaq
+VTI|Vanguard Total Stock Market ETF|0.03|Large Blend|2001-05-24|NYSE Arca
+IWM|iShares Russell 2000 ETF|0.19|Small Blend|2000-05-22|NYSE Arca
+VEA|Vanguard FTSE Developed Markets ETF|0.06|Foreign Large Blend|2007-07-20|NYSE Arca
+VWO|Vanguard FTSE Emerging Markets ETF|0.08|Diversified Emerging Markets|2005-03-04|NYSE Arca
+AGG|iShares Core U.S. Aggregate Bond ETF|0.03|Intermediate Core Bond|2003-09-22|NYSE Arca
+TLT|iShares 20+ Year Treasury Bond ETF|0.15|Long Government|2002-07-22|Nasdaq
+GLD|SPDR Gold Shares|0.40|Commodities Focused|2004-11-18|NYSE Arca
+VNQ|Vanguard Real Estate ETF|0.13|Real Estate|2004-09-23|NYSE Arca
+MTUM|iShares MSCI USA Momentum Factor ETF|0.15|Large Growth|2013-04-16|Cboe BZX
+QUAL|iShares MSCI USA Quality Factor ETF|0.15|Large Blend|2013-07-16|Cboe BZX
+SIZE|iShares MSCI USA Size Factor ETF|0.15|Mid-Cap Blend|2013-04-16|NYSE Arca
+USMV|iShares MSCI USA Min Vol Factor ETF|0.15|Large Blend|2011-10-18|Cboe BZX
+VLUE|iShares MSCI USA Value Factor ETF|0.15|Large Value|2013-04-16|Cboe BZX
+"""
+"""The funds of the first release, as it seeded them; the expense ratio in percent."""
+
+
+def day(text: str) -> dt.datetime:
+    """Midnight of a date, as the client gives a column of dates."""
+    return dt.datetime.combine(dt.date.fromisoformat(text), dt.time(tzinfo=dt.UTC))
 
 
 async def run_seed(settings: Settings, repository: Path) -> str:
@@ -33,16 +59,19 @@ async def run_seed(settings: Settings, repository: Path) -> str:
 async def test_seed_again_changes_nothing_and_keeps_edits(
     settings: Settings, repository: Path
 ) -> None:
-    expected = f"seeded {len(STRATEGIES)} strategies and 15 ETFs; what was there"
+    expected = f"seeded {len(STRATEGIES)} strategies and {COUNT} ETFs; what was there"
     assert expected in await run_seed(settings, repository)
     async with connect(settings) as db:
         funds = await db.etfinfo.find_many()
-        assert {fund.symbol for fund in funds} == TEN | SAMPLE
-        assert all(fund.asOfDate and fund.inceptionDate for fund in funds)
-        spy = next(fund for fund in funds if fund.symbol == "SPY")
-        assert spy.expenseRatio == Decimal("0.000945")
-        assert spy.inceptionDate is not None
-        assert spy.inceptionDate.date() == dt.date(1993, 1, 22)
+        by_symbol = {fund.symbol: fund for fund in funds}
+        for line in FIRST.splitlines():
+            symbol, name, percent, category, inception, exchange = line.split("|")
+            fund = by_symbol[symbol]
+            assert (fund.name, fund.category, fund.exchange) == (name, category, exchange)
+            assert fund.benchmarkIndex
+            assert fund.expenseRatio == Decimal(percent) / 100
+            assert fund.inceptionDate == day(inception)
+            assert fund.asOfDate == day("2024-12-31")
         stored = await db.strategy.find_many(where={"isSystem": True})
         assert {str(row.type): row.name for row in stored} == {
             name: name.replace("_", "-") for name in STRATEGIES
@@ -70,7 +99,7 @@ async def test_seed_again_changes_nothing_and_keeps_edits(
         assert edited.name == "my own words"
         momentum = await db.strategy.find_first_or_raise(where={"name": "momentum"})
         assert dict(momentum.parameters) == {"look_back": 126}
-        assert await db.etfinfo.count() == 15
+        assert await db.etfinfo.count() == COUNT
         assert await db.strategy.count() == len(STRATEGIES)
 
 
@@ -93,7 +122,7 @@ async def test_rows_of_the_first_release_get_the_schema_and_nothing_else(
         )
     said = await run_seed(settings, repository)
     added = len(STRATEGIES) - 1
-    assert f"seeded {added} strategies and 15 ETFs; 1 strategies got the schema" in said
+    assert f"seeded {added} strategies and {COUNT} ETFs; 1 strategies got the schema" in said
     async with connect(settings) as db:
         new = await db.strategy.find_unique_or_raise(where={"id": old.id})
         schema: Any = new.parametersSchema
@@ -106,17 +135,39 @@ async def test_rows_of_the_first_release_get_the_schema_and_nothing_else(
     assert "seeded 0 strategies and 0 ETFs; what was there" in await run_seed(settings, repository)
 
 
-@pytest.mark.parametrize("symbol", sorted(TEN | SAMPLE))
-def test_facts_are_plausible(symbol: str, repository: Path) -> None:
-    import importlib.util
+async def test_delisted_funds_and_what_changed_have_their_days(
+    settings: Settings, repository: Path
+) -> None:
+    await run_seed(settings, repository)
+    async with connect(settings) as db:
+        alive = await list_etfs(db, alive_on=dt.date(2018, 2, 15), status="delisted")
+        # those whose inception is known
+        assert [fund.info.symbol for fund in alive.funds] == ["ERUS", "TVIX", "XIV"]
+        erus = await db.etfinfo.find_unique_or_raise(where={"symbol": "ERUS"})
+        assert (erus.status, erus.delistedDate) == (ETFStatus.delisted, day("2022-03-04"))
+        assert (erus.lastPrice, erus.lastPriceDate) == (Decimal("8.06"), day("2022-03-03"))
+        for date, percent in (("2012-04-25", 6), ("2012-04-26", 5), ("2024-04-26", 3)):
+            facts = await facts_on(db, "VOO", dt.date.fromisoformat(date))
+            assert facts.expense_ratio is not None
+            assert facts.expense_ratio.value == Decimal(percent) / 10_000
 
-    spec = importlib.util.spec_from_file_location("seed", repository / "prisma" / "seed.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    fund = next(fund for fund in module.FUNDS if fund.symbol == symbol)
-    assert Decimal("0.02") <= Decimal(fund.expense_percent) <= Decimal("0.5")
-    inception = dt.date.fromisoformat(fund.inception)
-    assert dt.date(1993, 1, 1) < inception < module.AS_OF
+
+def test_every_row_has_a_source_with_a_date(repository: Path) -> None:
+    file = read_funds(repository / "prisma" / "funds.csv")
+    assert not file.warnings
+    undated = {"Macroption", "ETF Research Center", "prospectus and fact sheet of the issuer"}
+    first = {line.split("|")[0] for line in FIRST.splitlines()}
+    for row in file.rows:
+        assert row.source is not None
+        has_date = re.search(r"\b(19|20)\d\d(-\d\d)?(-\d\d)?\b", row.source.split("http")[0])
+        assert has_date or any(row.source.startswith(name) for name in undated), row.source
+        no_document = row.symbol in first and row.valid_from == dt.date(2024, 12, 31)
+        assert ("http" in row.source) is not no_document
+
+
+@pytest.mark.parametrize("line", FIRST.splitlines())
+def test_facts_are_plausible(line: str) -> None:
+    percent, inception = line.split("|")[2], dt.date.fromisoformat(line.split("|")[4])
+    assert Decimal("0.02") <= Decimal(percent) <= Decimal("0.5")
+    assert dt.date(1993, 1, 1) < inception < dt.date(2024, 12, 31)
     assert inception.weekday() < 5
