@@ -356,6 +356,11 @@ def _explained(url: DatabaseUrl) -> Iterator[None]:
         raise ContradictoryPricesError(
             error.constraint_name or "of market_data", row=_failing_row(error.detail)
         ) from error
+    except asyncpg.ReadOnlySQLTransactionError as error:
+        raise PricesNotStoredError(
+            f"the server {url.server} is read-only (a standby, or by default_transaction_read_only)",
+            remedy="import on the primary",
+        ) from error
     except (asyncpg.InsufficientResourcesError, asyncpg.PostgresIOError) as error:
         raise PricesNotStoredError(
             f"the server {url.server} has no room: {error}",

@@ -64,7 +64,7 @@ _SAID = ", ".join(f"coalesce(staged.{field}, stored.{field})" for field in SCALE
 _STORED = ", ".join(f"stored.{field}" for field in SCALES)
 MERGE: Final = f"""
 CREATE TEMPORARY TABLE merged_prices ON COMMIT DROP AS
-SELECT staged.id, stored.ctid AS stored, staged.symbol, staged.date,
+SELECT staged.id, stored.tableoid AS stored_in, stored.ctid AS stored, staged.symbol, staged.date,
     {_MERGED},
     {_SPLIT_ADJUSTED} AS split_adjusted, origins.source
 FROM staged_prices AS staged JOIN staged_origins AS origins USING (origin)
@@ -79,9 +79,10 @@ WHERE stored.id IS NULL
 COUNT_MERGED: Final = "SELECT count(*) - count(stored), count(stored) FROM merged_prices"
 INSERT_NEW: Final = _INSERT + "FROM merged_prices WHERE stored IS NULL" + IN_ORDER
 _SET = ", ".join(f"{field} = merged.{field}" for field in (*SCALES, "split_adjusted", "source"))
+# each partition of a table that has partitions counts its places from 0
 UPDATE: Final = f"""
 UPDATE market_data AS stored SET {_SET} FROM merged_prices AS merged
-WHERE stored.ctid = merged.stored
+WHERE stored.ctid = merged.stored AND stored.tableoid = merged.stored_in
 """  # noqa: S608  # names of columns
 
 # Of the rules of the table only these can be broken by two sides that keep them.

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from decimal import Decimal
-from pathlib import Path
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from etf_backtest.database.connection import Database, connect
 from etf_backtest.database.direct import direct_connection
@@ -20,44 +17,19 @@ from etf_backtest.database.models import PrismaError, StrategyType
 from etf_backtest.database.price_import import open_import
 from etf_backtest.database.price_store import coverage, load_series, store_bars
 from etf_backtest.database.url import DatabaseUrl
-from etf_backtest.market.bar import Bar
 from etf_backtest.services.accounts import local_user
 from etf_backtest.services.backtest import run_backtest
 from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.services.verification import verify_backtest
-from etf_backtest.settings import Settings
 from tests.fixtures.pgbouncer import StartPgBouncer
+from tests.integration.scaling.conftest import DAY, SettingsFor, bars
 
 pytestmark = pytest.mark.each_postgres
-
-DAY = dt.date(2024, 1, 1)
-SettingsFor = Callable[[str], Settings]
-
-
-def bars(symbol: str, closes: list[float]) -> list[Bar]:
-    days = [DAY + dt.timedelta(n) for n in range(len(closes))]
-    return [
-        Bar(symbol, day, close=Decimal(str(close)), adjusted_close=Decimal(str(close)))
-        for day, close in zip(days, closes, strict=True)
-    ]
 
 
 @pytest.fixture
 def pooled_url(database_url: str, start_pgbouncer: StartPgBouncer) -> str:
     return start_pgbouncer().url(database_url, "pgbouncer=true")
-
-
-@pytest.fixture
-def settings_for(user_home: Path) -> SettingsFor:
-    def make(url: str) -> Settings:
-        return Settings(
-            database_url=SecretStr(url),
-            database_url_source="environment",
-            data_dir=user_home / "data",
-            cache_dir=user_home / "cache",
-        )
-
-    return make
 
 
 @pytest.fixture
