@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from etf_backtest.cli import backtest_view, console, verification_view
+from etf_backtest.cli import backtest_diff, backtest_view, console, verification_view
 from etf_backtest.cli.backtest_data import as_data
 from etf_backtest.cli.options import JSON, parse_date
 from etf_backtest.cli.rule_options import (
@@ -147,13 +147,17 @@ def verify(
 ) -> None:
     """Compute a backtest again from what is stored, and compare it to the last bit.
 
-    The exit code is 0 if it is identical, and 1 if anything has changed: prices, rules, engine.
+    Prices are those that were stored when it ran, whatever became of them since. The exit code is 0
+    if it is identical, and 1 if anything has changed: rules, engine, code of the strategy.
     """
     from etf_backtest.services.verification import verify_backtest
 
     verification = with_database(lambda db: verify_backtest(db, backtest_id, ledger=ledger))
     verification_view.show(verification, json=json)
     raise typer.Exit(0 if verification.good else 1)
+
+
+app.command("diff")(backtest_diff.diff)
 
 
 @app.command("rules")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from etf_backtest.database.models import Backtest, PerformanceMetrics
@@ -27,53 +27,48 @@ class Metric(NamedTuple):
 RETURN, RISK, RATIOS, AGAINST, TRADING = "return", "risk", "ratios", "benchmark", "trading"
 
 
+METRICS: Final[tuple[tuple[str, str, str, str, bool], ...]] = (
+    (RETURN, "total_return", "total return", "totalReturn", True),
+    (RETURN, "annualized_return", "annualized return (CAGR)", "annualizedReturn", True),
+    (RETURN, "money_weighted_return", "money-weighted return a year", "moneyWeightedReturn", True),
+    (RETURN, "win_rate", "win rate, months", "winRate", True),
+    (RISK, "volatility", "volatility", "volatility", True),
+    (RISK, "max_drawdown", "max drawdown", "maxDrawdown", True),
+    (RISK, "ulcer_index", "ulcer index", "ulcerIndex", True),
+    (RISK, "value_at_risk_95", "value at risk 95 %, one session", "valueAtRisk95", True),
+    (
+        RISK,
+        "conditional_value_at_risk_95",
+        "conditional value at risk 95 %",
+        "conditionalValueAtRisk95",
+        True,
+    ),
+    (RISK, "skewness", "skewness", "skewness", False),
+    (RISK, "kurtosis", "excess kurtosis", "kurtosis", False),
+    (RATIOS, "sharpe_ratio", "Sharpe ratio", "sharpeRatio", False),
+    (RATIOS, "sortino_ratio", "Sortino ratio", "sortinoRatio", False),
+    (RATIOS, "calmar_ratio", "Calmar ratio", "calmarRatio", False),
+    (RATIOS, "ulcer_performance_index", "ulcer performance index", "ulcerPerformanceIndex", False),
+    (RATIOS, "omega_ratio", "omega ratio", "omegaRatio", False),
+    (RATIOS, "tail_ratio", "tail ratio", "tailRatio", False),
+    (AGAINST, "alpha", "alpha, annual", "alpha", True),
+    (AGAINST, "beta", "beta", "beta", False),
+    (AGAINST, "r_squared", "R squared", "rSquared", False),
+    (AGAINST, "correlation", "correlation", "correlation", False),
+    (AGAINST, "tracking_error", "tracking error", "trackingError", True),
+    (AGAINST, "information_ratio", "information ratio", "informationRatio", False),
+    (AGAINST, "up_capture", "up capture, months", "upCapture", True),
+    (AGAINST, "down_capture", "down capture, months", "downCapture", True),
+    (TRADING, "turnover", "turnover a year", "turnover", True),
+)
+"""Group, column, label, attribute of the row, and whether it is a percent, as people read them."""
+
+
 def metrics_of(m: PerformanceMetrics) -> tuple[Metric, ...]:
     """The metrics in the order people read them."""
-    return (
-        Metric(RETURN, "total_return", "total return", m.totalReturn, True),
-        Metric(RETURN, "annualized_return", "annualized return (CAGR)", m.annualizedReturn, True),
-        Metric(
-            RETURN,
-            "money_weighted_return",
-            "money-weighted return a year",
-            m.moneyWeightedReturn,
-            True,
-        ),
-        Metric(RETURN, "win_rate", "win rate, months", m.winRate, True),
-        Metric(RISK, "volatility", "volatility", m.volatility, True),
-        Metric(RISK, "max_drawdown", "max drawdown", m.maxDrawdown, True),
-        Metric(RISK, "ulcer_index", "ulcer index", m.ulcerIndex, True),
-        Metric(RISK, "value_at_risk_95", "value at risk 95 %, one session", m.valueAtRisk95, True),
-        Metric(
-            RISK,
-            "conditional_value_at_risk_95",
-            "conditional value at risk 95 %",
-            m.conditionalValueAtRisk95,
-            True,
-        ),
-        Metric(RISK, "skewness", "skewness", m.skewness, False),
-        Metric(RISK, "kurtosis", "excess kurtosis", m.kurtosis, False),
-        Metric(RATIOS, "sharpe_ratio", "Sharpe ratio", m.sharpeRatio, False),
-        Metric(RATIOS, "sortino_ratio", "Sortino ratio", m.sortinoRatio, False),
-        Metric(RATIOS, "calmar_ratio", "Calmar ratio", m.calmarRatio, False),
-        Metric(
-            RATIOS,
-            "ulcer_performance_index",
-            "ulcer performance index",
-            m.ulcerPerformanceIndex,
-            False,
-        ),
-        Metric(RATIOS, "omega_ratio", "omega ratio", m.omegaRatio, False),
-        Metric(RATIOS, "tail_ratio", "tail ratio", m.tailRatio, False),
-        Metric(AGAINST, "alpha", "alpha, annual", m.alpha, True),
-        Metric(AGAINST, "beta", "beta", m.beta, False),
-        Metric(AGAINST, "r_squared", "R squared", m.rSquared, False),
-        Metric(AGAINST, "correlation", "correlation", m.correlation, False),
-        Metric(AGAINST, "tracking_error", "tracking error", m.trackingError, True),
-        Metric(AGAINST, "information_ratio", "information ratio", m.informationRatio, False),
-        Metric(AGAINST, "up_capture", "up capture, months", m.upCapture, True),
-        Metric(AGAINST, "down_capture", "down capture, months", m.downCapture, True),
-        Metric(TRADING, "turnover", "turnover a year", m.turnover, True),
+    return tuple(
+        Metric(group, column, label, getattr(m, attribute), is_percent)
+        for group, column, label, attribute, is_percent in METRICS
     )
 
 
@@ -105,6 +100,7 @@ def as_data(row: Backtest, *, results: bool = True) -> dict[str, object]:
         "completed_at": row.completedAt and row.completedAt.isoformat(),
         "engine_version": row.engineVersion,
         "conventions_version": row.conventionsVersion,
+        "data_revision": row.dataRevision,
         "metrics": row.metrics and _metrics_as_data(row.metrics),
     }
     if results:

@@ -119,6 +119,8 @@ def _origin(results: Data) -> Iterator[tuple[str, str]]:
     """Yield what tells a run from any other; the first release did not store it."""
     if "fingerprint" in results:
         yield "fingerprint", str(results["fingerprint"])
+    if isinstance(prices := results.get("prices"), Mapping):
+        yield "prices", f"as stored in state {prices['revision']}"
     versions = cast("Mapping[str, str]", results.get("versions") or {})
     if versions:
         yield "computed with", ", ".join(f"{name} {versions[name]}" for name in sorted(versions))

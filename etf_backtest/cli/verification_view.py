@@ -21,6 +21,8 @@ def show(verification: Verification, *, json: bool) -> None:
     console.show_text(f"backtest {verification.backtest_id}: {verdict}", style="bold")
     if verification.identical:
         console.show_text("prices, rules and every number are what they were, to the last bit")
+    if verification.data_revision is not None:
+        console.show_text(f"computed with prices as stored in state {verification.data_revision}")
     if verification.ledger is not None:
         console.show_text(
             "the Decimal ledger, which shares nothing but the inputs, differs on no day by more "
