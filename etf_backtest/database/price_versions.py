@@ -67,8 +67,13 @@ FROM changes AS c JOIN price_revisions AS r USING (number)
 ORDER BY number DESC, date DESC LIMIT $4
 """  # noqa: S608  # names of columns
 # What is not the same in two states, whatever happened in between, and what did it last.
+# Versions that stood in both are the same on both sides and left out from the beginning.
 _BETWEEN = f"""
-WITH versions AS ({_VERSIONS}),
+WITH versions AS (
+    SELECT * FROM ({_VERSIONS}) AS every
+    WHERE valid_from <= $3 AND coalesce(valid_to > $2, true)
+      AND (valid_from > $2 OR valid_to <= $3)
+),
 old AS (SELECT * FROM versions WHERE valid_from <= $2 AND coalesce(valid_to > $2, true)),
 new AS (SELECT * FROM versions WHERE valid_from <= $3 AND coalesce(valid_to > $3, true)),
 -- a row that is gone, and did not come back: by what ended its last version

@@ -145,16 +145,18 @@ class _Comparison:
         yield from input_factors(self.inputs, self.other)
 
     async def _revised(self) -> RevisedPrices:
-        symbols = tuple(dict.fromkeys((*self.inputs.symbols, *self.other.symbols)))
         old, new = cast("int", self.inputs.revision), cast("int", self.other.revision)
+        every = dict.fromkeys((*self.inputs.symbols, *self.other.symbols))
+        later = (await price_state(self.url, tuple(every), as_of=max(old, new))).symbols
+        symbols = [name for name, each in later.items() if each.revision > min(old, new)]
         windows = (self.inputs.window, self.other.window)
         start = as_day(min(window["start"] for window in windows))
         end = as_day(max(window["end"] for window in windows))
-        every, _ = await changes_between(self.url, symbols, old, new, limit=0)
+        anywhere, _ = await changes_between(self.url, symbols, old, new, limit=0)
         inside, changes = await changes_between(
             self.url, symbols, old, new, start=start, end=end, limit=LISTED_CHANGES
         )
-        outside = {symbol: count - inside.get(symbol, 0) for symbol, count in every.items()}
+        outside = {symbol: count - inside.get(symbol, 0) for symbol, count in anywhere.items()}
         return RevisedPrices(
             inside, {symbol: count for symbol, count in outside.items() if count}, changes
         )

@@ -155,11 +155,12 @@ async def revised_since(url: DatabaseUrl, inputs: RunInputs) -> dict[str, int]:
     if inputs.revision is None:
         return {}
     now = await price_state(url, inputs.symbols)
-    if all(state.revision <= inputs.revision for state in now.symbols.values()):
+    touched = [name for name, each in now.symbols.items() if each.revision > inputs.revision]
+    if not touched:
         return {}
     start, end = (as_day(inputs.window[name]) for name in ("start", "end"))
     counts, _ = await changes_between(
-        url, inputs.symbols, inputs.revision, now.number, start=start, end=end, limit=0
+        url, touched, inputs.revision, now.number, start=start, end=end, limit=0
     )
     return counts
 
