@@ -26,7 +26,13 @@ from etf_backtest.market.panel_values import (
 )
 from etf_backtest.market.quotes import Quotes, check_quotes, quotes_of
 from etf_backtest.market.series import PriceSeries, series_of
-from etf_backtest.market.sessions import as_date, as_session, as_sessions, check_ascending
+from etf_backtest.market.sessions import (
+    aligned,
+    as_date,
+    as_session,
+    as_sessions,
+    check_ascending,
+)
 from etf_backtest.market.splice import Splice, with_proxy
 from etf_backtest.market.symbols import check_symbols
 from etf_backtest.market.window import session_row, window_rows
@@ -140,19 +146,22 @@ class PricePanel(FrozenArrays):
     def from_series(cls, series: Iterable[PriceSeries]) -> Self:
         """Put series side by side, on every session that any of them has."""
         columns = check_series(series)
-        dates = np.unique(np.concatenate([column.dates for column in columns]))
-        rows = [np.searchsorted(dates, column.dates) for column in columns]
+        symbols = check_symbols(tuple(column.symbol for column in columns))
+        dates, rows = aligned([column.dates for column in columns])
         prices = np.full((dates.size, len(columns)), np.nan)
         for number, column in enumerate(columns):
             prices[rows[number], number] = column.prices
-        return cls(
+        # a series has been checked when it was made, and what is put beside it changes no value
+        panel = object.__new__(cls)
+        panel._set(
             dates,
-            tuple(column.symbol for column in columns),
+            symbols,
             prices,
             tuple(column.basis for column in columns),
             quotes_of(columns, rows, dates.size),
             tuple(column.splice for column in columns if column.splice is not None),
         )
+        return panel
 
     def __repr__(self) -> str:
         if not self.dates.size:

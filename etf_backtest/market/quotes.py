@@ -145,7 +145,7 @@ class Quotes(FrozenArrays):
 
 
 def quotes_of(
-    series: Sequence[PriceSeries], rows: Sequence[IndexArray], sessions: int
+    series: Sequence[PriceSeries], rows: Sequence[IndexArray | slice], sessions: int
 ) -> Quotes | None:
     """Quotes of series side by side, each on its rows of the sessions; None if none has any."""
     shape = (sessions, len(series))
@@ -157,7 +157,7 @@ def quotes_of(
         dividends[:, column], splits[:, column] = 0.0, 1.0
         dividends[own, column], splits[own, column] = each.dividends, each.splits
         if each.splice is not None:
-            before = slice(0, own[each.own_from])
+            before = slice(0, each.own_from if isinstance(own, slice) else own[each.own_from])
             dividends[before, column] = splits[before, column] = np.nan
     return None if np.isnan(splits).all() else Quotes(closes, dividends, splits)
 

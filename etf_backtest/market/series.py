@@ -64,17 +64,14 @@ class PriceSeries(FrozenArrays):
         check_symbols((self.symbol,))
         dates = as_sessions(self.dates).copy()
         prices = _values(self.symbol, "price", dates, self.prices)
-        if not dates.size:
-            raise PriceDataError(
-                f"{self.symbol} has no prices", symbol=self.symbol, remedy="import its prices"
-            )
-        check_ascending(dates, symbol=self.symbol)
-        good = np.isfinite(prices) & (prices > 0)
-        _demand(good, self.symbol, "price", "a positive number", dates, prices)
+        _check_prices(self.symbol, dates, prices)
         object.__setattr__(self, "dates", dates)
         quotes = _quotes(
             self.symbol, dates, self.closes, self.dividends, self.splits, self.own_from
         )
+        self._set(dates, prices, *quotes)
+
+    def _set(self, dates: DateArray, prices: FloatArray, *quotes: FloatArray | None) -> None:
         for name, array in (
             ("dates", dates),
             ("prices", prices),
@@ -144,14 +141,19 @@ class PriceSeries(FrozenArrays):
         overnight becomes `split` shares, each worth the close and the dividend.
         """
         check_symbols((symbol,))
-        dates = as_sessions(dates)
+        dates = as_sessions(dates).copy()
         close, dividend, split = _known_quotes(symbol, dates, closes, dividends, splits)
         shares = np.ones_like(split) if split_adjusted else split
         with np.errstate(all="ignore"):  # what overflows is refused with its date
             factors = (close[1:] + dividend[1:]) * shares[1:] / close[:-1]
             prices = np.cumprod(np.concatenate((close[:1], factors)), dtype=np.float64)
         basis = PriceBasis.SPLIT_ADJUSTED_CLOSE if split_adjusted else PriceBasis.CLOSE
-        return cls(symbol, dates, prices, basis, close, dividend, shares)
+        _check_prices(symbol, dates, prices)
+        series = object.__new__(cls)  # all of it has been checked, none is anybody else's
+        for name, value in (("symbol", symbol), ("basis", basis), ("splice", None)):
+            object.__setattr__(series, name, value)
+        series._set(dates, prices, close, dividend, shares)
+        return series
 
 
 def series_of(panel: PricePanel, symbol: str) -> PriceSeries:
@@ -173,6 +175,13 @@ def series_of(panel: PricePanel, symbol: str) -> PriceSeries:
         quotes.splits[rows, column],
         splice,
     )
+
+
+def _check_prices(symbol: str, dates: DateArray, prices: FloatArray) -> None:
+    if not dates.size:
+        raise PriceDataError(f"{symbol} has no prices", symbol=symbol, remedy="import its prices")
+    check_ascending(dates, symbol=symbol)
+    _demand(prices > 0, symbol, "price", "a positive number", dates, prices)
 
 
 def _quotes(

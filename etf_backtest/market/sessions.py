@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from etf_backtest.errors import PriceDataError, WindowError
 from etf_backtest.errors.wording import quoted
-from etf_backtest.typing import DateArray, DateLike
+from etf_backtest.typing import DateArray, DateLike, IndexArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,6 +124,20 @@ def _in_a_row(index: object) -> NDArray[Any]:
             remedy="give a DatetimeIndex, or an array of datetime64 of one dimension",
         )
     return values
+
+
+def aligned(
+    calendars: Sequence[DateArray],
+) -> tuple[DateArray, tuple[IndexArray | slice, ...]]:
+    """Every session of several, ascending ones, and on which of its rows the sessions of each are.
+
+    Most funds trade on the same days: then nothing has to be looked for.
+    """
+    first = calendars[0]
+    if all(each is first or np.array_equal(each, first) for each in calendars):
+        return first.copy(), (slice(0, first.size),) * len(calendars)
+    dates = np.unique(np.concatenate(calendars))
+    return dates, tuple(np.searchsorted(dates, each) for each in calendars)
 
 
 def check_ascending(dates: DateArray, *, symbol: str | None = None) -> None:
