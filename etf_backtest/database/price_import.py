@@ -8,7 +8,6 @@ file. The lock that makes one writer of prices at a time is held while they are 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -20,6 +19,7 @@ import numpy as np
 from etf_backtest.database import packed_prices, price_merge
 from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.price_binary import COLUMNS, HEADER, TRAILER, TimeOrderedIds, binary_rows
+from etf_backtest.database.price_order import RowOrder
 from etf_backtest.errors.prices import (
     ContradictoryPricesError,
     PricesLockedError,
@@ -232,6 +232,8 @@ class PriceImport:
                 rows = await do.fetch(price_merge.REMOVE_CONTRADICTORY)
                 contradictory = tuple(_contradiction(row) for row in rows)
             new, changed = await do.fetchrow(price_merge.COUNT_MERGED) or (0, 0)
+            if changed > price_merge.MANY:
+                await do.execute(price_merge.NO_LOOPS)
             inserted = _count(await do.execute(price_merge.INSERT_NEW)) if new else 0
             updated = _count(await do.execute(price_merge.UPDATE)) if changed else 0
         else:
@@ -287,48 +289,6 @@ class PriceImport:
             with suppress(BaseException):
                 await self._copying
         self._connection.terminate()
-
-
-class RowOrder:
-    """What is known of the order in which rows came, so that the server need not find it out."""
-
-    def __init__(self) -> None:
-        self.ascending = True
-        """Each row is behind the one before, by symbol and date."""
-        self.may_repeat = False
-        """Dates of a symbol have not ascended, so one may be there twice."""
-        self.last: dict[str, np.datetime64] = {}
-        """The last date of each symbol."""
-        self._span: tuple[dt.date, dt.date] | None = None
-        self._previous = ("", np.datetime64("0001-01-01", "D"))
-
-    @property
-    def span(self) -> tuple[dt.date, dt.date]:
-        """The earliest and the latest date; of no rows at all, that of Python's dates."""
-        return self._span or (dt.date.min, dt.date.max)
-
-    def follow(self, bars: Bars) -> None:
-        """Look at more rows, at least one."""
-        days: tuple[dt.date, ...] = (bars.dates.min().item(), bars.dates.max().item())
-        days += self._span or ()
-        self._span = min(days), max(days)
-        order = np.argsort(bars.codes, kind="stable")
-        codes, dates = bars.codes[order], bars.dates[order]
-        same = codes[1:] == codes[:-1]
-        if (dates[1:] <= dates[:-1])[same].any():
-            self.may_repeat = True
-        starts = np.flatnonzero(np.concatenate(([True], ~same)))
-        ends = np.concatenate((starts[1:], [codes.size])) - 1
-        for first, end in zip(starts, ends, strict=True):
-            symbol = bars.symbols[int(codes[first])]
-            if symbol in self.last and dates[first] <= self.last[symbol]:
-                self.may_repeat = True
-            self.last[symbol] = max(self.last.get(symbol, dates[end]), dates[first : end + 1].max())
-        names = [bars.symbols[int(code)] for code in codes[starts]]
-        blocks = bool((order == np.arange(order.size)).all()) and names == sorted(names)
-        begin = (bars.symbol(0), bars.dates[0])
-        self.ascending &= blocks and not self.may_repeat and begin > self._previous
-        self._previous = (bars.symbol(-1), bars.dates[-1])
 
 
 @asynccontextmanager

@@ -76,6 +76,10 @@ WHERE stored.id IS NULL
       IS DISTINCT FROM ({_STORED}, stored.split_adjusted)
 """  # noqa: S608  # names of columns
 
+# The planner knows nothing of temporary tables and of those that triggers see: never row by row.
+MANY: Final = 10_000
+NO_LOOPS: Final = "SELECT set_config('enable_nestloop', 'off', true)"
+
 COUNT_MERGED: Final = "SELECT count(*) - count(stored), count(stored) FROM merged_prices"
 INSERT_NEW: Final = _INSERT + "FROM merged_prices WHERE stored IS NULL" + IN_ORDER
 _SET = ", ".join(f"{field} = merged.{field}" for field in (*SCALES, "split_adjusted", "source"))
