@@ -195,8 +195,9 @@ def _end(details: FundDetails) -> Iterator[tuple[str, str]]:
     if info.delistedDate is None:
         yield "status", "active"
         return
-    ahead = " (announced)" if details.fund.life != "delisted" else ""
-    yield "status", f"delisted {info.delistedDate.date()}{ahead}"
+    end = info.delistedDate.date()
+    ended = details.fund.life == "delisted"
+    yield "status", f"delisted {end}" if ended else f"active; delisted from {end} on"
     if info.lastPrice is not None and info.lastPriceDate is not None:
         yield "last price", f"{info.lastPrice} {info.currency} on {info.lastPriceDate.date()}"
     elif prices is not None and prices.last_close is not None:

@@ -16,23 +16,26 @@
 -- Names are qualified by the trigger's own schema, so that a session with any search_path may write.
 
 -- What etf_info says today follows from etf_facts.
-CREATE FUNCTION "resolve_etf_facts"("in_schema" TEXT, "of_symbol" TEXT) RETURNS VOID
+CREATE FUNCTION "resolve_etf_facts"("in_schema" TEXT, "of_symbols" TEXT[]) RETURNS VOID
 LANGUAGE plpgsql AS $$
 DECLARE
     -- where the day begins first: a client there may be a date ahead of this server
     today DATE := (now() AT TIME ZONE 'UTC' + interval '14 hours')::date;
 BEGIN
     -- one writer of a fund at a time; the next statement sees what the one before has committed
-    EXECUTE format('SELECT 1 FROM %I.etf_info WHERE symbol = $1 FOR NO KEY UPDATE', in_schema)
-        USING of_symbol;
+    EXECUTE format(
+        'SELECT 1 FROM %I.etf_info WHERE symbol = ANY($1) ORDER BY symbol FOR NO KEY UPDATE', in_schema
+    ) USING of_symbols;
     EXECUTE format(
         'WITH stated AS ('
-        ' SELECT *, num_nonnulls(expense_ratio, assets_under_management, category,'
-        '                        benchmark_index) AS figures,'
+        ' SELECT touched.symbol AS of_symbol, facts.*,'
+        '        num_nonnulls(expense_ratio, assets_under_management, category,'
+        '                     benchmark_index) AS figures,'
         '        row_number() OVER (ORDER BY valid_from > $2, abs(valid_from - $2)) AS place'
-        ' FROM %1$I.etf_facts WHERE symbol = $1'
+        ' FROM unnest($1) AS touched (symbol) LEFT JOIN %1$I.etf_facts AS facts USING (symbol)'
         '), newest AS ('
-        ' SELECT (array_agg(expense_ratio ORDER BY place)'
+        ' SELECT of_symbol,'
+        '        (array_agg(expense_ratio ORDER BY place)'
         '             FILTER (WHERE expense_ratio IS NOT NULL))[1] AS expense_ratio,'
         '        (array_agg(assets_under_management ORDER BY place)'
         '             FILTER (WHERE assets_under_management IS NOT NULL))[1]'
@@ -46,30 +49,35 @@ BEGIN
         '        (array_agg(source ORDER BY place) FILTER (WHERE figures > 0))[1] AS source,'
         '        coalesce((array_agg(status ORDER BY valid_from DESC)'
         '             FILTER (WHERE status IS NOT NULL))[1], ''active'') AS status,'
-        '        min(valid_from) FILTER (WHERE status = ''delisted'') AS delisted_date'
-        ' FROM stated'
+        '        min(valid_from) FILTER (WHERE status = ''delisted'') AS first_delisted'
+        ' FROM stated GROUP BY of_symbol'
+        '), decided AS ('
+        ' SELECT fund.id, newest.expense_ratio, newest.assets_under_management, newest.category,'
+        '        newest.benchmark_index, newest.status,'
+        '        CASE newest.status WHEN ''delisted'' THEN first_delisted END AS delisted_date,'
+        '        CASE WHEN dated THEN newest.as_of_date ELSE fund.as_of_date END AS as_of_date,'
+        '        CASE WHEN dated THEN newest.source ELSE fund.source END AS source'
+        ' FROM newest JOIN %1$I.etf_info AS fund ON fund.symbol = of_symbol'
         ')'
         ' UPDATE %1$I.etf_info AS fund SET'
-        '   expense_ratio = newest.expense_ratio,'
-        '   assets_under_management = newest.assets_under_management,'
-        '   category = newest.category,'
-        '   benchmark_index = newest.benchmark_index,'
-        '   as_of_date = CASE WHEN dated THEN newest.as_of_date ELSE fund.as_of_date END,'
-        '   source = CASE WHEN dated THEN newest.source ELSE fund.source END,'
-        '   status = newest.status,'
-        '   delisted_date = CASE newest.status WHEN ''delisted'' THEN newest.delisted_date END'
-        ' FROM newest'
-        ' WHERE fund.symbol = $1'
+        '   expense_ratio = decided.expense_ratio,'
+        '   assets_under_management = decided.assets_under_management,'
+        '   category = decided.category,'
+        '   benchmark_index = decided.benchmark_index,'
+        '   status = decided.status,'
+        '   delisted_date = decided.delisted_date,'
+        '   as_of_date = decided.as_of_date,'
+        '   source = decided.source'
+        ' FROM decided'
+        ' WHERE fund.id = decided.id'
         ' AND (fund.expense_ratio, fund.assets_under_management, fund.category,'
-        '      fund.benchmark_index, fund.status, fund.delisted_date)'
+        '      fund.benchmark_index, fund.status, fund.delisted_date, fund.as_of_date, fund.source)'
         '     IS DISTINCT FROM'
-        '     (newest.expense_ratio, newest.assets_under_management, newest.category,'
-        '      newest.benchmark_index, newest.status,'
-        '      CASE newest.status WHEN ''delisted'' THEN newest.delisted_date END)'
-        ' OR fund.symbol = $1 AND dated'
-        ' AND (fund.as_of_date, fund.source) IS DISTINCT FROM (newest.as_of_date, newest.source)',
+        '     (decided.expense_ratio, decided.assets_under_management, decided.category,'
+        '      decided.benchmark_index, decided.status, decided.delisted_date, decided.as_of_date,'
+        '      decided.source)',
         in_schema
-    ) USING of_symbol, today;
+    ) USING of_symbols, today;
 END
 $$;
 
@@ -160,7 +168,7 @@ BEGIN
     END IF;
 
     EXECUTE format('SELECT %I.resolve_etf_facts($1, $2)', TG_TABLE_SCHEMA)
-        USING TG_TABLE_SCHEMA::text, NEW.symbol::text;
+        USING TG_TABLE_SCHEMA::text, ARRAY[NEW.symbol]::text[];
     PERFORM set_config('etf_backtest.resolving_etf_facts', '', true);
     RETURN NULL;
 END
@@ -168,20 +176,25 @@ $$;
 
 CREATE FUNCTION "show_newest_etf_facts"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
-    touched TEXT;
+    touched TEXT[];
 BEGIN
     IF current_setting('etf_backtest.resolving_etf_facts', true) = 'on' THEN
         RETURN NULL;
     END IF;
-    PERFORM set_config('etf_backtest.resolving_etf_facts', 'on', true);
-    FOR touched IN
-        SELECT DISTINCT symbol FROM unnest(ARRAY[OLD.symbol, NEW.symbol]) AS named (symbol)
-        WHERE symbol IS NOT NULL ORDER BY symbol
-    LOOP
+    IF TG_OP = 'INSERT' THEN
+        SELECT array_agg(DISTINCT symbol) INTO touched FROM new_rows;
+    ELSIF TG_OP = 'DELETE' THEN
+        SELECT array_agg(DISTINCT symbol) INTO touched FROM old_rows;
+    ELSE
+        SELECT array_agg(symbol) INTO touched
+        FROM (SELECT symbol FROM old_rows UNION SELECT symbol FROM new_rows) AS both_sides;
+    END IF;
+    IF touched IS NOT NULL THEN
+        PERFORM set_config('etf_backtest.resolving_etf_facts', 'on', true);
         EXECUTE format('SELECT %I.resolve_etf_facts($1, $2)', TG_TABLE_SCHEMA)
             USING TG_TABLE_SCHEMA::text, touched;
-    END LOOP;
-    PERFORM set_config('etf_backtest.resolving_etf_facts', '', true);
+        PERFORM set_config('etf_backtest.resolving_etf_facts', '', true);
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -202,7 +215,10 @@ SELECT "symbol", "delisted_date", "status", "source" FROM "etf_info" WHERE "stat
 ON CONFLICT ("symbol", "valid_from") DO UPDATE SET "status" = excluded."status";
 
 CREATE TRIGGER "etf_info_state_facts" AFTER INSERT ON "etf_info"
-    FOR EACH ROW EXECUTE FUNCTION "state_etf_facts"();
+    FOR EACH ROW
+    WHEN (num_nonnulls(NEW.expense_ratio, NEW.assets_under_management, NEW.category,
+                       NEW.benchmark_index) > 0 OR NEW.status = 'delisted')
+    EXECUTE FUNCTION "state_etf_facts"();
 CREATE TRIGGER "etf_info_state_changed_facts" AFTER UPDATE ON "etf_info"
     FOR EACH ROW
     WHEN ((OLD.expense_ratio, OLD.assets_under_management, OLD.category, OLD.benchmark_index,
@@ -211,5 +227,12 @@ CREATE TRIGGER "etf_info_state_changed_facts" AFTER UPDATE ON "etf_info"
           (NEW.expense_ratio, NEW.assets_under_management, NEW.category, NEW.benchmark_index,
            NEW.status, NEW.delisted_date, NEW.as_of_date))
     EXECUTE FUNCTION "state_etf_facts"();
-CREATE TRIGGER "etf_facts_show_newest" AFTER INSERT OR UPDATE OR DELETE ON "etf_facts"
-    FOR EACH ROW EXECUTE FUNCTION "show_newest_etf_facts"();
+CREATE TRIGGER "etf_facts_show_newest_of_inserted" AFTER INSERT ON "etf_facts"
+    REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION "show_newest_etf_facts"();
+CREATE TRIGGER "etf_facts_show_newest_of_updated" AFTER UPDATE ON "etf_facts"
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION "show_newest_etf_facts"();
+CREATE TRIGGER "etf_facts_show_newest_of_deleted" AFTER DELETE ON "etf_facts"
+    REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION "show_newest_etf_facts"();
