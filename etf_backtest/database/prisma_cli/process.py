@@ -25,6 +25,7 @@ from etf_backtest.database.prisma_cli.output import SILENT, NoiseFilter, Output,
 from etf_backtest.database.prisma_cli.project import Project
 from etf_backtest.database.prisma_cli.rights import missing_right
 from etf_backtest.database.url import DatabaseUrl
+from etf_backtest.errors import DatabaseUrlError
 from etf_backtest.settings import Settings
 
 ENGINE_STUB: Final = Path(__file__).with_name("engine_stub.cjs")
@@ -76,7 +77,21 @@ class Prisma:
         directory: Path | None,
         output: Output | None,
     ) -> Prisma:
-        """The CLI on the project around `directory`."""
+        """The CLI on the project around `directory`.
+
+        Raises
+        ------
+        DatabaseUrlError
+            The URL leads to pgbouncer: the CLI's lock is a session's, and would be left on a
+            connection that others get.
+        """
+        if url is not None and "pgbouncer=true" in url:
+            raise DatabaseUrlError(
+                "the URL",
+                "its pgbouncer=true leads to a pooler, and migrations go to the server itself",
+                remedy="give DATABASE_URL the server's own host and port for this command, "
+                "without pgbouncer=true",
+            )
         return cls(Project.find(directory), settings, url, output or Output())
 
     def silent(self) -> Prisma:

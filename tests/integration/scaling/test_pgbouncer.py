@@ -7,16 +7,19 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from pathlib import Path
 
 import asyncpg
 import pytest
 
+from etf_backtest.database import prisma_cli
 from etf_backtest.database.connection import Database, connect
 from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.models import PrismaError, StrategyType
 from etf_backtest.database.price_import import open_import
 from etf_backtest.database.price_store import coverage, load_series, store_bars
 from etf_backtest.database.url import DatabaseUrl
+from etf_backtest.errors import DatabaseUrlError
 from etf_backtest.services.accounts import local_user
 from etf_backtest.services.backtest import run_backtest
 from etf_backtest.services.portfolios import create_portfolio
@@ -201,3 +204,11 @@ async def test_a_pooler_that_goes_unmentioned_gets_no_named_statements(
             assert await one.user.count() == 0
             assert await other.etfinfo.count() == 0
         assert await one.query_raw("SELECT name FROM pg_prepared_statements") == []
+
+
+async def test_migrations_go_to_the_server_itself(
+    pooled_url: str, settings_for: SettingsFor, repository: Path
+) -> None:
+    with pytest.raises(DatabaseUrlError, match="migrations go to the server itself") as refused:
+        await prisma_cli.migrate_status(settings_for(pooled_url), pooled_url, directory=repository)
+    assert "without pgbouncer=true" in (refused.value.remedy or "")
