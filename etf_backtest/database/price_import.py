@@ -318,7 +318,7 @@ def _explained(url: DatabaseUrl) -> Iterator[None]:
         ) from error
     except asyncpg.ReadOnlySQLTransactionError as error:
         raise PricesNotStoredError(
-            f"the server {url.server} is read-only (a standby, or by default_transaction_read_only)",
+            f"the server {url.server} is read-only (a standby or default_transaction_read_only)",
             remedy="import on the primary",
         ) from error
     except (asyncpg.InsufficientResourcesError, asyncpg.PostgresIOError) as error:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import TypeVar
 
 import numpy as np
+
+F = TypeVar("F", bound="FrozenArrays")
 
 
 class FrozenArrays:
@@ -26,10 +29,14 @@ class FrozenArrays:
     def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
         """How copy and pickle make another one: from the fields, without a second check."""
         values = (getattr(self, field.name) for field in fields(self))  # type: ignore[arg-type]
-        return _restored, (type(self), *values)
+        return restored, (type(self), *values)
 
 
-def _restored(kind: type[FrozenArrays], *values: object) -> FrozenArrays:
+def restored(kind: type[F], *values: object) -> F:
+    """A value of these fields, in their order, which were those of one before; nothing is checked.
+
+    Arrays are taken as they are, not copied.
+    """
     value = object.__new__(kind)
     for field, part in zip(fields(kind), values, strict=True):  # type: ignore[arg-type]
         if isinstance(part, np.ndarray):
