@@ -23,7 +23,7 @@ ROOMY = 10**6
 
 def made(count: int = 10, *, value: float = 1.0) -> PricePanel:
     """Two symbols, the second without quotes and without its first session."""
-    closes = value * (100.0 + np.arange(count))
+    closes = np.asarray(value * (100.0 + np.arange(count)), dtype=np.float64)
     dates = DATES[:count]
     dividends = np.where(np.arange(count) == 3, 0.25, 0.0)
     traded = PriceSeries.from_closes(
