@@ -100,6 +100,7 @@ async def import_funds(
     report: FundImport | None = None
     try:
         async with db.tx(max_wait=STORE_WITHIN, timeout=STORE_WITHIN) as transaction:
+            await transaction.etfinfo.find_first()  # a missing table is told as such, unlike in SQL
             await transaction.execute_raw(_ONE_AT_A_TIME)
             report = await _store(transaction, file, by_symbol, dry_run, leave_known)
             if dry_run:
