@@ -6,7 +6,7 @@ have another name, so a file is never stale, and nobody has to be told. A file i
 there (it is renamed when it is whole and never written again), so any number of processes may use
 a folder at once. One that was damaged later is noticed by its sum, removed and made again.
 
-    8 bytes   b"ebpanel1"
+    8 bytes   b"ebpanel2"
     8 bytes   length of the header, 8 bytes its CRC-32 (little-endian, as all that follows)
     header    JSON: symbols, bases, splices, notes, shape, what is there, sum of the body
     body      from a multiple of 64 on: dates (int64), prices, closes, dividends, splits (float64)
@@ -41,7 +41,7 @@ from etf_backtest.version import VERSION
 if TYPE_CHECKING:
     from etf_backtest.database.price_store import DataState
 
-_MAGIC: Final = b"ebpanel1"
+_MAGIC: Final = b"ebpanel2"
 _PREFIX: Final = 24
 _ALIGNED: Final = 64
 _SUFFIX: Final = ".panel"
@@ -222,15 +222,18 @@ def _splice_json(splice: Splice) -> JsonObject:
         "date": splice.date.isoformat(),
         "annual_fee": splice.annual_fee,
         "earlier": None if splice.earlier is None else _splice_json(splice.earlier),
+        "own_basis": None if splice.own_basis is None else str(splice.own_basis),
     }
 
 
 def _splice(saved: JsonObject) -> Splice:
     earlier = cast("JsonObject | None", saved["earlier"])
+    own_basis = saved["own_basis"]
     return Splice(
         symbol=str(saved["symbol"]),
         proxy=str(saved["proxy"]),
         date=dt.date.fromisoformat(str(saved["date"])),
         annual_fee=float(cast("float", saved["annual_fee"])),
         earlier=None if earlier is None else _splice(earlier),
+        own_basis=None if own_basis is None else PriceBasis(str(own_basis)),
     )

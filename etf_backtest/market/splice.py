@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -38,6 +38,8 @@ class Splice:
         proxy's prices.
     earlier : Splice, optional
         The proxy's own, where its prices are another one's before some earlier date.
+    own_basis : PriceBasis, optional
+        What the symbol's own prices are made of; known where they have been spliced.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class Splice:
     date: dt.date
     annual_fee: float = 0.0
     earlier: Splice | None = None
+    own_basis: PriceBasis | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_symbols((self.symbol,))
@@ -152,7 +155,7 @@ def spliced(
             f"before {own.splice.date} its prices are those of {own.splice.proxy} already",
             remedy="give the symbol's own prices alone, or splice the other one before its proxy",
         )
-    splice = Splice(own.symbol, proxy.symbol, as_date(when), annual_fee, proxy.splice)
+    splice = Splice(own.symbol, proxy.symbol, as_date(when), annual_fee, proxy.splice, own.basis)
     first = _row_of(own, when, splice)
     row = _row_of(proxy, when, splice)
     if row == 0:
@@ -204,6 +207,29 @@ def with_proxy(
     whole = spliced(panel.series(symbol), panel.series(before), annual_fee=annual_fee, date=date)
     return type(panel).from_series(
         [whole if each == symbol else panel.series(each) for each in panel.symbols]
+    )
+
+
+def without_splices(panel: P, *, but_of: Container[str]) -> P:
+    """The panel of symbols whose proxies have no session in it, as if they had none.
+
+    Parameters
+    ----------
+    panel : PricePanel
+    but_of : container of str
+        Symbols whose splices stay.
+    """
+    unused = {each.symbol: each for each in panel.splices if each.symbol not in but_of}
+    if not unused:
+        return panel
+    own = {symbol: each.own_basis for symbol, each in unused.items()}
+    return replace(
+        panel,
+        basis=tuple(
+            own.get(symbol) or basis
+            for symbol, basis in zip(panel.symbols, panel.basis, strict=True)
+        ),
+        splices=tuple(each for each in panel.splices if each.symbol not in unused),
     )
 
 

@@ -15,7 +15,8 @@ from etf_backtest.errors import (
 from etf_backtest.market import PricePanel
 from etf_backtest.market.missing import CompletePrices, complete_prices
 from etf_backtest.market.sessions import as_date
-from etf_backtest.simulation.proxy_share import proxy_notes
+from etf_backtest.market.splice import without_splices
+from etf_backtest.simulation.proxy_share import proxy_notes, proxy_shares
 from etf_backtest.simulation.rules import Rules
 from etf_backtest.strategies import Strategy
 from etf_backtest.strategies.checks import check_strategy
@@ -83,6 +84,10 @@ def prepare(
             end=as_date(window.panel.dates[-1]),
             remedy="shorten its look-back, choose a later end, or give earlier prices",
         )
+    # a proxy that has no session in what is used leaves no trace
+    proxied = {share.symbol for share in proxy_shares(complete, history)}
+    complete = without_splices(complete, but_of=proxied)
+    history = without_splices(history, but_of=proxied)
     return Prepared(
         _with_fees(complete, complete, rules),
         _with_fees(history, complete, rules),

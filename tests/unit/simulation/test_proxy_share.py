@@ -112,6 +112,24 @@ def test_a_window_of_its_own_prices_is_as_without_a_proxy(start: Any, more: Any)
     assert found.change_of_value.unexplained() <= 1e-12
 
 
+def test_a_proxy_of_adjusted_closes_leaves_no_trace_in_a_window_of_own_closes() -> None:
+    """It is in no result then, so a run that is computed again does not know of it."""
+    bare = market()
+    old = bare.series("OLD")
+    adjusted = PriceSeries.from_adjusted_closes("OLD", old.dates, old.prices)
+    series = [bare.series("NEW"), adjusted, bare.series("OTHER")]
+    panel = PricePanel.from_series(series).spliced("NEW", before="OLD")
+    for strategy in (BOTH, Momentum(["NEW", "OTHER"], look_back=10, skip=0)):
+        found = simulate(panel, strategy, benchmark="NEW", start=DAYS[60])
+        expected = simulate(bare, strategy, benchmark="NEW", start=DAYS[60])
+        assert found.proxies == ()
+        assert found.fingerprint == expected.fingerprint
+        assert found.to_dict() == expected.to_dict()
+        # where the proxy is looked at, the run says that it has adjusted closes
+        earlier = simulate(panel, strategy, start=DAYS[FIRST - 5])
+        assert "NEW: only the vendor's adjusted closes" in "".join(earlier.notes)
+
+
 @pytest.mark.parametrize("more", [{"lot_size": 1}, {"dividends": "cash"}])
 def test_shares_are_known_in_the_window_though_not_in_what_is_looked_at(more: Any) -> None:
     # its first decision looks at prices from row 25 on, 15 of them the proxy's
