@@ -147,8 +147,9 @@ def verify(
 ) -> None:
     """Compute a backtest again from what is stored, and compare it to the last bit.
 
-    Prices are those that were stored when it ran, whatever became of them since. The exit code is 0
-    if it is identical, and 1 if anything has changed: rules, engine, code of the strategy.
+    Prices are those that were stored when it ran, whatever became of them since.
+    The exit code is 0 if it is identical, and 1 if anything has changed: rules,
+    engine, code of the strategy.
     """
     from etf_backtest.services.verification import verify_backtest
 

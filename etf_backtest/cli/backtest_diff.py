@@ -23,9 +23,10 @@ def diff(
 ) -> None:
     """Attribute the change of each metric between two runs to what differs in them.
 
-    The first is computed again with one thing of the second at a time: prices as they were stored,
-    proxies, strategy and portfolio, rules, window, benchmark and risk-free rate. What computes
-    otherwise now than when a run was stored is the engine's.
+    The first is computed again with one thing of the second at a time: prices
+    as they were stored, proxies, strategy and portfolio, rules, window, benchmark
+    and risk-free rate. What computes otherwise now than when a run was stored is
+    the engine's.
 
     Example: etf-backtest backtest diff 3f2a 9c41
     """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from tests.acceptance.cli.conftest import RunCli
@@ -116,12 +118,29 @@ def test_a_file_and_options_over_it_are_stored_and_shown_in_words(
     assert again["results"]["equity"] == results["equity"]
 
 
-def test_verify_says_identical_or_what_has_changed(run: RunCli, user_home: Path) -> None:
+async def forget_state(url: str) -> None:
+    """Make completed backtests those of a release that recorded no states of prices."""
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        "ALTER TABLE backtests DISABLE TRIGGER backtests_check_status;"
+        " UPDATE backtests SET data_revision = NULL;"
+        " ALTER TABLE backtests ENABLE TRIGGER backtests_check_status"
+    )
+    await connection.close()
+
+
+def test_verify_says_identical_or_what_has_changed(
+    run: RunCli, user_home: Path, database_url: str
+) -> None:
     done = run("backtest", "run", "-p", "p", "-s", "hold", "--rules", "rules.toml", "--json").data
     verified = run("backtest", "verify", done["id"][:8])
     assert verified.out.splitlines()[0] == f"backtest {done['id']}: identical"
     (user_home / "prices.csv").write_text(PRICES.replace("AAA,2024-01-08,66", "AAA,2024-01-08,67"))
     run("prices", "import", "prices.csv", "--closes", "traded")
+    verified = run("backtest", "verify", done["id"])
+    assert verified.out.splitlines()[0] == f"backtest {done['id']}: identical"
+    assert "AAA on 1 session of its window" in verified.out
+    asyncio.run(forget_state(database_url))
     verified = run("backtest", "verify", done["id"], code=1)
     lines = verified.out.splitlines()
     assert lines[0] == f"backtest {done['id']}: not identical"
