@@ -63,9 +63,11 @@ def rewritten(stored: StoredSeries, bars: Bars) -> str | None:
     ----------
     stored : StoredSeries
     bars : Bars
-        Of the same symbol, oldest first, overlapping with what is stored. Values that the vendor
+        Of the same symbol, oldest first, asked for from `overlap_start` on. Values that the vendor
         does not say are no sign.
     """
+    if not np.isin(stored.dates, bars.dates).any():
+        return f"the answer has none of the stored sessions since {overlap_start(stored)}"
     return next(_differences(stored, bars), None) or next(_news(stored, bars), None)
 
 

@@ -185,6 +185,25 @@ class TestGoingOn:
 
         assert rows_of(only(await fetch("SPY"))) == (0, 0, 1)
 
+    async def test_the_only_stored_session_has_vanished(
+        self, url: DatabaseUrl, yahoo: YahooServer, fetch: Fetch
+    ) -> None:
+        yahoo.funds["NEW"] = steady(1)
+        await fetch("NEW")
+        nothing = (day(0), *(None,) * 6)
+        yahoo.funds["NEW"] = Fund(rows=[nothing, *steady(3).rows[1:]])
+
+        fetched = only(await fetch("NEW"))
+
+        # the first row of the answer is new: it is not one that was compared
+        assert rows_of(fetched) == (2, 0, 0)
+        assert fetched.anew == f"the answer has none of the stored sessions since {day(0)}"
+        assert await stored(url, "date::text, close::int", "NEW") == [
+            (day(0), 100),
+            (day(1), 101),
+            (day(2), 102),
+        ]
+
     async def test_after_a_split_everything_is_fetched_anew(
         self, url: DatabaseUrl, yahoo: YahooServer, fetch: Fetch, told: list[str]
     ) -> None:
