@@ -205,12 +205,14 @@ async def test_the_environment_of_libpq_does_not_leak_in(
 async def test_a_schema_is_used_by_queries_and_raw_queries(database_url: str) -> None:
     async with connected(database_url) as client:
         await client.execute_raw('CREATE SCHEMA "o d"')
-        await client.execute_raw('CREATE TABLE "o d".etf_info (LIKE public.etf_info INCLUDING ALL)')
+        await client.execute_raw(
+            'CREATE TABLE "o d".price_series (LIKE public.price_series INCLUDING ALL)'
+        )
     async with connected(database_url, "schema=o%20d") as client:
-        await client.etfinfo.create({"symbol": "SPY", "name": "S&P"})
-        assert await client.query_raw("SELECT symbol FROM etf_info") == [{"symbol": "SPY"}]
+        await client.priceseries.create({"symbol": "SPY", "revision": 1})
+        assert await client.query_raw("SELECT symbol FROM price_series") == [{"symbol": "SPY"}]
     async with connected(database_url) as client:
-        assert await client.etfinfo.count() == 0
+        assert await client.priceseries.count() == 0
 
 
 async def test_connecting_twice_and_again(database_url: str) -> None:

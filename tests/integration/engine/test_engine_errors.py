@@ -151,7 +151,7 @@ async def test_a_number_that_is_too_large(client: Database) -> None:
 
 
 async def test_a_table_that_is_missing(client: Database) -> None:
-    await client.execute_raw("DROP TABLE etf_info")
+    await client.execute_raw("DROP TABLE etf_info CASCADE")
     with pytest.raises(errors.TableNotFoundError) as refused:
         await client.etfinfo.count()
     assert refused.value.code == "P2021"
