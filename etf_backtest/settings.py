@@ -12,7 +12,7 @@ from typing import Literal
 
 import platformdirs
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from etf_backtest.errors import SettingsError
 
@@ -33,7 +33,9 @@ class Settings(BaseModel):
     data_dir: Path
     """Holds the embedded PostgreSQL's cluster (`ETF_BACKTEST_DATA_DIR`)."""
     cache_dir: Path
-    """Holds what can be made again: Prisma Studio, compile caches (`ETF_BACKTEST_CACHE_DIR`)."""
+    """Holds what can be made again: Prisma Studio, panels (`ETF_BACKTEST_CACHE_DIR`)."""
+    cache_size: int = Field(default=2**30, ge=0)
+    """Bytes that cached panels may take; 0 turns them off (`ETF_BACKTEST_CACHE_SIZE`)."""
 
     @field_validator("database_url")
     @classmethod
@@ -46,6 +48,22 @@ class Settings(BaseModel):
                 "for example postgresql://user:password@localhost:5432/etf_backtest"
             )
         return url
+
+    @field_validator("cache_size", mode="before")
+    @classmethod
+    def _is_size(cls, size: object) -> object:
+        """A number of bytes, or with a unit: 500M, 2G."""
+        if not isinstance(size, str):
+            return size
+        number, unit = size.strip().upper().removesuffix("B").removesuffix("I"), 1
+        if number[-1:] in ("K", "M", "G"):
+            unit = 1024 ** (" KMG".index(number[-1]))
+            number = number[:-1].strip()
+        if not (number.isascii() and number.isdecimal()):
+            raise ValueError(
+                f"ETF_BACKTEST_CACHE_SIZE is {size!r}, expected a number of bytes, 500M or 2G"
+            )
+        return int(number) * unit
 
     @field_validator("data_dir", "cache_dir")
     @classmethod
@@ -88,6 +106,7 @@ def load_settings(
             database_url_source=source,
             data_dir=Path(value("ETF_BACKTEST_DATA_DIR") or platformdirs.user_data_path(APP)),
             cache_dir=Path(value("ETF_BACKTEST_CACHE_DIR") or platformdirs.user_cache_path(APP)),
+            **({} if (size := value("ETF_BACKTEST_CACHE_SIZE")) is None else {"cache_size": size}),
         )
     except ValidationError as error:
         # only the messages: pydantic's own text quotes the input, which may be a password

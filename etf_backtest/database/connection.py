@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from etf_backtest.database.client import Prisma
 from etf_backtest.database.engine import WasmEngineMixin
+from etf_backtest.database.panel_cache import PanelCache
 from etf_backtest.database.postgres import ensure_database
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.settings import Settings, load_settings
@@ -14,6 +15,9 @@ from etf_backtest.settings import Settings, load_settings
 
 class Database(WasmEngineMixin, Prisma):
     """The generated client: `await db.backtest.find_many(include={"metrics": True})`."""
+
+    panels: PanelCache | None = None
+    """Where panels of its prices are kept on this machine; None: nowhere."""
 
     @property
     def url(self) -> DatabaseUrl:
@@ -41,8 +45,10 @@ async def connect(
     Database
         The generated, fully typed client; disconnected at the end.
     """
-    url = await ensure_database(settings or load_settings())
+    settings = settings or load_settings()
+    url = await ensure_database(settings)
     database = Database(use_dotenv=False, log_queries=log_queries, datasource={"url": url.render()})
+    database.panels = PanelCache(settings.cache_dir / "panels", settings.cache_size)
     await database.connect()
     try:
         yield database

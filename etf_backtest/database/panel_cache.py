@@ -168,7 +168,7 @@ def _written(panel: PricePanel, notes: JsonValue) -> list[bytes | memoryview]:
         {
             "symbols": list(panel.symbols),
             "basis": [str(basis) for basis in panel.basis],
-            "splices": [_splice_json(splice) for splice in panel.splices],
+            "splices": [splice_json(splice) for splice in panel.splices],
             "notes": notes,
             "sessions": panel.dates.size,
             "quotes": quotes is not None,
@@ -177,7 +177,7 @@ def _written(panel: PricePanel, notes: JsonValue) -> list[bytes | memoryview]:
     ).encode()
     header += b" " * (-(_PREFIX + len(header)) % _ALIGNED)
     prefix = _MAGIC + np.array([len(header), zlib.crc32(header)], "<u8").tobytes()
-    return [prefix, header, *(memoryview(array.reshape(-1).view(np.uint8)) for array in body)]
+    return [prefix, header, *(array.reshape(-1).view(np.uint8).data for array in body)]
 
 
 def _read(content: mmap.mmap) -> CachedPanel | None:
@@ -215,13 +215,14 @@ def _sum(arrays: Iterable[NDArray[np.uint64]]) -> int:
     return sum(int(np.add.reduce(array, axis=None)) for array in arrays) & 0xFFFF_FFFF_FFFF_FFFF
 
 
-def _splice_json(splice: Splice) -> JsonObject:
+def splice_json(splice: Splice) -> JsonObject:
+    """A splice, ready for JSON."""
     return {
         "symbol": splice.symbol,
         "proxy": splice.proxy,
         "date": splice.date.isoformat(),
         "annual_fee": splice.annual_fee,
-        "earlier": None if splice.earlier is None else _splice_json(splice.earlier),
+        "earlier": None if splice.earlier is None else splice_json(splice.earlier),
         "own_basis": None if splice.own_basis is None else str(splice.own_basis),
     }
 

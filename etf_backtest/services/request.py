@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from etf_backtest.database.price_store import coverage
 from etf_backtest.errors import InvalidParametersError, NoPricesError
 from etf_backtest.market.rates import rates_in_force
+from etf_backtest.services.cached_prices import load_cached_prices
 from etf_backtest.services.portfolios import check_capital, check_name, find_portfolio
-from etf_backtest.services.price_panel import FittedWindow, fit_window, load_prices
+from etf_backtest.services.price_panel import FittedWindow, fit_window
 from etf_backtest.services.strategies import build_stored, find_strategy
 from etf_backtest.services.written import meant
 from etf_backtest.simulation import Rebalancing, Rules, check_risk_free
@@ -134,7 +135,7 @@ async def check_request(db: Database, asked: Asked) -> Request:
     benchmark = None if asked.benchmark is None else asked.benchmark.upper()
     symbols = [*strategy.symbols, *([] if benchmark is None else [benchmark])]
     try:
-        loaded = await load_prices(db.url, symbols, proxies=asked.proxies)
+        loaded = await load_cached_prices(db.url, symbols, cache=db.panels, proxies=asked.proxies)
     except NoPricesError as error:
         raise await _with_suggestion(db, error, strategy, benchmark) from None
     window = fit_window(loaded.panel, asked.start, asked.end, rules.missing)
