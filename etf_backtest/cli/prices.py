@@ -74,7 +74,8 @@ def import_(
         str | None, typer.Option(help="Of a file without symbols that is not named by its own.")
     ] = None,
     field: Annotated[
-        Field | None, typer.Option(help="What the numbers of a file with a column a symbol are.")
+        Field | None,
+        typer.Option(help="What closes are, where a file does not say it: one column a symbol."),
     ] = None,
     closes: Annotated[
         Closes | None,
@@ -150,7 +151,10 @@ def import_(
     if skip_bad:
         rejects = rejects or _rejects_path(sources)
         if rejects.exists():
-            raise typer.BadParameter(f"{rejects} is there already", param_hint="--rejects")
+            raise typer.BadParameter(
+                f"{rejects} is there already: remove it, or give another name with --rejects",
+                param_hint="--rejects",
+            )
     report = _import(sources, skip_bad=skip_bad, provider="sample" if sample else "file")
     written = _write_rejects(report, rejects)
     prices_view.show_import(report, sources=sources, rejects=written, json=json)
@@ -287,10 +291,11 @@ def list_(json: JSON = False) -> None:
 
 
 def _days(start: str | None, end: str | None) -> tuple[dt.date | None, dt.date | None]:
-    return (
-        None if start is None else parse_date(start, "--from"),
-        None if end is None else parse_date(end, "--to"),
-    )
+    first = None if start is None else parse_date(start, "--from")
+    last = None if end is None else parse_date(end, "--to")
+    if first is not None and last is not None and last < first:
+        raise typer.BadParameter(f"{last} is before {first}", param_hint="--to")
+    return first, last
 
 
 prices_history.register(app)

@@ -48,9 +48,8 @@ def show_import(
         return
     what = sources[0].name if len(sources) == 1 else f"{len(sources)} files"
     span = f", {report.first} to {report.last}" if report.rows else ""
-    count = len(report.symbols)
     console.show_line(
-        f"{what}: {report.rows:,} rows, {count:,} symbol{'s'[: count != 1]}{span}: "
+        f"{what}: {_rows(report.rows)} of {_symbols(report.symbols)}{span}: "
         f"{report.store.inserted:,} inserted, {report.store.updated:,} updated, "
         f"{report.store.unchanged:,} unchanged"
     )
@@ -106,12 +105,12 @@ def show_source_check(check: SourceCheck, *, json: bool) -> int:
             }
         )
     else:
-        narrate_problems([_line(finding) for finding in reading.rejects])
+        _narrate([_line(finding) for finding in reading.rejects])
         _narrate_findings(reading.warnings)
         show_checks(check.series, limit=MOST_LINES, json=False)
         bad = len({(found.file, found.row) for found in reading.rejects})
         console.show_line(
-            f"{reading.rows:,} rows can be stored, {bad:,} cannot; nothing was stored"
+            f"{_rows(reading.rows)} can be stored, {bad:,} cannot; nothing was stored"
         )
     return 1 if reading.rejects else 0
 
@@ -148,7 +147,7 @@ def show_checks(checks: Sequence[PriceCheck], *, limit: int, json: bool) -> None
     exchanges = sorted({check.exchange for check in checks if check.exchange is not None})
     beside = f" beside the sessions of {', '.join(exchanges)}" if exchanges else ""
     console.show_line(
-        f"{len(checks):,} symbol{'s'[: len(checks) != 1]}, {sessions:,} rows{beside}: "
+        f"{len(checks):,} symbol{'s'[: len(checks) != 1]}, {_rows(sessions)}{beside}: "
         f"{found:,} finding{'s'[: found != 1]}"
     )
 
@@ -167,13 +166,16 @@ def show_export(report: ExportReport, *, json: bool) -> None:
             }
         )
         return
-    console.show_line(f"{report.path}: {report.rows:,} rows of {len(report.symbols):,} symbols")
+    console.show_line(f"{report.path}: {_rows(report.rows)} of {_symbols(report.symbols)}")
     if closes == ["not said"]:
         return
     if len(closes) == 1:
         console.narrate(f"import it with --closes {closes[0]}")
     else:
-        console.narrate(f"closes are {' and '.join(closes)}: export these symbols one by one")
+        console.narrate(
+            "--closes is one word for a whole file, and what is stored of these closes is "
+            f"{', '.join(closes)}: export the symbols to files of their own to import them again"
+        )
 
 
 def show_coverage(stored: Sequence[Coverage], *, json: bool) -> None:
@@ -225,8 +227,11 @@ def show_coverage(stored: Sequence[Coverage], *, json: bool) -> None:
 
 def narrate_problems(lines: Sequence[str]) -> None:
     """Each of the first problems on a line of its own; one alone is said by the error itself."""
-    if len(lines) < 2:
-        return
+    if len(lines) > 1:
+        _narrate(lines)
+
+
+def _narrate(lines: Sequence[str]) -> None:
     for line in lines[:MOST_LINES]:
         console.narrate(line)
     if len(lines) > MOST_LINES:
@@ -238,6 +243,15 @@ def _narrate_findings(findings: Sequence[Finding]) -> None:
         console.warn(_line(finding))
     if len(findings) > MOST_LINES:
         console.warn(f"and {len(findings) - MOST_LINES:,} more warnings (--json has all)")
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'s'[: count != 1]}"
+
+
+def _symbols(symbols: Sequence[str]) -> str:
+    """A few by name: one that was made of a file's name is seen to be wrong."""
+    return ", ".join(symbols) if 0 < len(symbols) <= 3 else f"{len(symbols):,} symbols"
 
 
 def _line(finding: Finding) -> str:

@@ -143,6 +143,7 @@ def layout_of(names: Sequence[str], options: PriceOptions, *, stem: str | None =
     LayoutError
         The names are not those of prices, or the caller has to say more, or less.
     """
+    _check_words(options)
     header = tuple(name.strip() for name in names)
     form = options.format or format_of(header)
     if form == "wide":
@@ -172,6 +173,19 @@ def layout_of(names: Sequence[str], options: PriceOptions, *, stem: str | None =
         split_adjusted=_split_adjusted(form, options) if "close" in fields else None,
         no_distributions=options.no_distributions,
     )
+
+
+def _check_words(options: PriceOptions) -> None:
+    """Words from a notebook, which no command line has looked at."""
+    for name, said, words in (
+        ("format", options.format, FORMATS),
+        ("wide_field", options.wide_field, get_args(PriceField)),
+        ("closes", options.closes, get_args(Closes)),
+    ):
+        if said is not None and said not in words:
+            raise LayoutError(
+                f"cannot be read with {name}={said!r}", remedy=f"say one of {listed(words)}"
+            )
 
 
 def _wide(header: tuple[str, ...], options: PriceOptions) -> Layout:
@@ -213,7 +227,7 @@ def _check_fields(form: Format, header: tuple[str, ...], fields: list[str | None
         raise LayoutError(f"has the column {twice[0]} twice")
     wanted = _BY_FORMAT.get(form)
     other = f"is not in the form of {wanted}: " if wanted else ""
-    have = f"its columns are {listed(header)}" if wanted else None
+    have = f"its columns are {listed(header)}"
     if "date" not in known:
         raise LayoutError(f"{other}has no column date", remedy=have)
     if not {"close", "adjusted_close"} & set(known):
@@ -227,7 +241,7 @@ def _say_closes(form: Format, fields: list[str | None], options: PriceOptions) -
         if options.wide_field is not None:
             raise LayoutError(
                 "has a header that already says what each number is",
-                remedy="leave the field option out",
+                remedy="leave --field (wide_field) out, or give files that need it by themselves",
             )
         return
     if options.wide_field is None:

@@ -45,7 +45,7 @@ class OpenedPrices:
 
 
 def open_prices(
-    paths: Sequence[Path],
+    paths: str | Path | Sequence[str | Path],
     *,
     format: Format | None = None,  # noqa: A002  # the option's name
     symbol: str | None = None,
@@ -58,7 +58,7 @@ def open_prices(
 
     Parameters
     ----------
-    paths : sequence of Path
+    paths : path, or sequence of paths
         Files, or folders: of these every *.csv, *.csv.gz and *.parquet in them, not below them
         (*.txt, too, with `format="stooq"`: its bulk files).
     format : {"long", "wide", "yahoo", "stooq", "alphavantage"}, optional
@@ -86,14 +86,26 @@ def open_prices(
         closes=closes,
         no_distributions=no_distributions,
     )
+    given = [paths] if isinstance(paths, str | Path) else paths
     ignored: list[Path] = []
-    files = [file for path in paths for file in _files(path, options, ignored)]
+    files = [file for path in given for file in _files(Path(path), options, ignored)]
+    _refuse_twice(files)
     if symbol is not None and len(files) > 1:
         raise PriceFileError(
             files[1], "cannot be of the same symbol as the file before", remedy="give one file"
         )
     sources = [_opened(file, options, (source or file.name)[:SOURCE_LENGTH]) for file in files]
     return OpenedPrices(tuple(sources), tuple(ignored))
+
+
+def _refuse_twice(files: Sequence[Path]) -> None:
+    """One file by two names, or by itself and by its folder, would be told row by row."""
+    seen: set[Path] = set()
+    for file in files:
+        path = file.absolute()
+        if path in seen:
+            raise PriceFileError(file, "is given twice", remedy="give it once")
+        seen.add(path)
 
 
 def _files(path: Path, options: PriceOptions, ignored: list[Path]) -> Iterator[Path]:

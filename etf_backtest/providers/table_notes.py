@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from etf_backtest.errors import LayoutError
-from etf_backtest.market.bars import Bars
+from etf_backtest.market.bars import SCALES, Bars
 from etf_backtest.market.quality import Finding, Level
+from etf_backtest.providers.headers import ALIASES, normalised
 from etf_backtest.providers.layouts import Layout
 from etf_backtest.providers.source import PriceBatch
 
@@ -32,7 +33,7 @@ def with_notes(
         There was neither a bar nor a reject.
     """
     if layout.ignored:
-        yield PriceBatch(no_bars(), tuple(_ignored(name, file) for name in layout.ignored))
+        yield PriceBatch(no_bars(), tuple(_ignored(each, layout, file) for each in layout.ignored))
     something, empty = False, 0
     for rows, batch in batches:
         something = something or bool(len(batch.bars)) or _has_reject(batch)
@@ -52,8 +53,10 @@ def no_bars() -> Bars:
     return Bars.from_columns((), np.empty(0, np.int32), np.empty(0, "datetime64[D]"))
 
 
-def _ignored(name: str, file: str | None) -> Finding:
-    message = f"the column {name!r} is not taken: no field has that name"
+def _ignored(name: str, layout: Layout, file: str | None) -> Finding:
+    known = ALIASES[layout.format].get(normalised(name))
+    why = "it is adjusted, too" if known in SCALES else "no field has that name"
+    message = f"the column {name!r} is not taken: {why}"
     return Finding("ignored_column", Level.WARN, message, value=name, file=file)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from etf_backtest.database.price_import import StoreReport, open_import
-from etf_backtest.errors import RejectedPricesError
+from etf_backtest.errors import PriceDataError, RejectedPricesError
 from etf_backtest.market.bars import Bars
 from etf_backtest.market.quality import Finding, Level, SessionsSeen, check_bars
 from etf_backtest.typing import JsonObject
@@ -90,7 +90,7 @@ class ImportReport:
 
 async def import_prices(
     url: DatabaseUrl,
-    sources: Sequence[PriceSource],
+    sources: PriceSource | Sequence[PriceSource],
     *,
     skip_bad: bool = False,
     today: dt.date | None = None,
@@ -105,8 +105,9 @@ async def import_prices(
     Parameters
     ----------
     url : DatabaseUrl
-    sources : sequence of PriceSource
-        Read once, one after the other, a batch at a time.
+    sources : PriceSource or sequence of PriceSource
+        Read once, one after the other, a batch at a time: `frame_prices(frame)` for one, or
+        `open_prices(paths).sources`.
     skip_bad : bool
         Store the good rows and report the others, instead of storing nothing.
     today : date, optional
@@ -123,8 +124,10 @@ async def import_prices(
     RejectedPricesError
         Rows cannot be stored (and `skip_bad` is off); nothing was stored.
     EtfBacktestError
-        A source cannot be read to its end, or rows contradict what is stored; nothing was stored.
+        What is given is no source, one cannot be read to its end, or rows contradict what is
+        stored; nothing was stored.
     """
+    sources = _sources(sources)
     reading = Reading()
     names = list(dict.fromkeys(source.name[:SOURCE_LENGTH] for source in sources))
     about = {"files": names, **(details or {})}
@@ -159,6 +162,18 @@ async def import_prices(
         warnings=tuple(reading.warnings),
         rejects=tuple(reading.rejects),
     )
+
+
+def _sources(given: PriceSource | Sequence[PriceSource]) -> Sequence[PriceSource]:
+    """Sources, as a notebook gives them."""
+    sources = given if isinstance(given, Sequence) else (given,)
+    for each in sources:
+        if not hasattr(each, "batches"):
+            raise PriceDataError(
+                f"expected sources of prices, received {type(each).__name__}",
+                remedy="give frame_prices(frame), or open_prices(paths).sources",
+            )
+    return sources
 
 
 def good_bars(

@@ -20,7 +20,7 @@ from etf_backtest.market.quality import (
 )
 from etf_backtest.providers.exchange_sessions import DEFAULT_EXCHANGE, exchange_sessions
 from etf_backtest.services.ingest import Reading, good_bars
-from etf_backtest.services.price_panel import IMPORT_REMEDY
+from etf_backtest.services.price_panel import IMPORT_REMEDY, symbols_named
 from etf_backtest.services.written import meant
 from etf_backtest.typing import JsonObject
 
@@ -88,7 +88,7 @@ class SourceCheck:
 
 async def check_stored_prices(
     url: DatabaseUrl,
-    symbols: Sequence[str] = (),
+    symbols: str | Sequence[str] = (),
     *,
     exchange: str | None = None,
     today: dt.date | None = None,
@@ -99,7 +99,7 @@ async def check_stored_prices(
     Parameters
     ----------
     url : DatabaseUrl
-    symbols : sequence of str
+    symbols : str or sequence of str
     exchange : str, optional
         A name or code, for all; by default each fund's own, where it is known, else New York's.
     today : date, optional
@@ -114,7 +114,7 @@ async def check_stored_prices(
     UnknownExchangeError
         `exchange` is none.
     """
-    wanted = list(dict.fromkeys(symbol.upper() for symbol in symbols))
+    wanted = list(symbols_named(symbols))
     known = [each.symbol for each in await coverage(url)]
     if missing := [symbol for symbol in wanted if symbol not in known]:
         near = meant(missing[0], known).rstrip("?")

@@ -14,7 +14,7 @@ from etf_backtest.database.stored_bars import StoredBars, stored_bars
 from etf_backtest.errors import NoPricesError
 from etf_backtest.market.bars import Bars
 from etf_backtest.providers.price_export import write_prices
-from etf_backtest.services.price_panel import IMPORT_REMEDY
+from etf_backtest.services.price_panel import IMPORT_REMEDY, symbols_named
 
 if TYPE_CHECKING:
     from etf_backtest.database.url import DatabaseUrl
@@ -41,8 +41,8 @@ class ExportReport:
 
 async def export_prices(
     url: DatabaseUrl,
-    path: Path,
-    symbols: Sequence[str] = (),
+    path: str | Path,
+    symbols: str | Sequence[str] = (),
     *,
     start: dt.date | None = None,
     end: dt.date | None = None,
@@ -54,9 +54,9 @@ async def export_prices(
     Parameters
     ----------
     url : DatabaseUrl
-    path : Path
+    path : path
         *.csv, *.csv.gz or *.parquet; it is there whole or not at all.
-    symbols : sequence of str
+    symbols : str or sequence of str
     start, end : date, optional
         The first and the last day to have.
     as_of : int, optional
@@ -71,7 +71,7 @@ async def export_prices(
     PriceFileError
         The file cannot be written.
     """
-    wanted = tuple(dict.fromkeys(symbol.upper() for symbol in symbols))
+    path, wanted = Path(path), symbols_named(symbols)
     asked = wanted or tuple(each.symbol for each in await coverage(url))
     stored = stored_bars(url, asked, start=start, end=end, as_of=as_of)
     loop = asyncio.get_running_loop()
@@ -90,7 +90,8 @@ async def export_prices(
         missing = [symbol for symbol in wanted if symbol not in found]
         if missing or not found:
             nobody = missing[0] if missing else "no symbol"
-            raise NoPricesError(nobody, "no prices are stored on these days", remedy=IMPORT_REMEDY)
+            when = "" if start is None and end is None else " on these days"
+            raise NoPricesError(nobody, f"no prices are stored{when}", remedy=IMPORT_REMEDY)
 
     try:
         rows = await asyncio.to_thread(write_prices, path, batches(), overwrite=overwrite)

@@ -53,9 +53,15 @@ class FittedWindow:
     notes: tuple[str, ...]
 
 
+def symbols_named(symbols: str | Sequence[str]) -> tuple[str, ...]:
+    """Symbols as they are stored, in upper case, each once; a string is one symbol."""
+    several = (symbols,) if isinstance(symbols, str) else symbols
+    return tuple(dict.fromkeys(symbol.upper() for symbol in several))
+
+
 async def load_prices(
     url: DatabaseUrl,
-    symbols: Sequence[str],
+    symbols: str | Sequence[str],
     *,
     proxies: bool | Mapping[str, Splice] = True,
     as_of: int | Sequence[int] | None = None,
@@ -66,6 +72,9 @@ async def load_prices(
 
     Parameters
     ----------
+    url : DatabaseUrl
+    symbols : str or sequence of str
+        In whatever case.
     proxies : bool or mapping of symbols to splices
         Whether the proxies that are stored stand before the symbols' own prices; or which do
         instead, those of a result for one.
@@ -80,6 +89,7 @@ async def load_prices(
     SpliceError
         The prices of a proxy do not fit any more.
     """
+    symbols = symbols_named(symbols)
     if proxies is True:
         splices = splices_of_stored(symbols, await load_proxies(url, symbols))
     else:

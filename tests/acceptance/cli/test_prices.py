@@ -27,7 +27,7 @@ def bars(user_home: Path) -> Path:
 def test_import_list_check_export_and_back(cli: RunCli, bars: Path, user_home: Path) -> None:
     ran = cli("prices", "import", "bars.csv", "--closes", "traded")
     assert ran.out == (
-        "bars.csv: 4 rows, 2 symbols, 2024-01-02 to 2024-01-05: "
+        "bars.csv: 4 rows of SPY, QQQ, 2024-01-02 to 2024-01-05: "
         "4 inserted, 0 updated, 0 unchanged\n"
     )
     assert [row["symbol"] for row in cli("prices", "list", "--json").data] == ["QQQ", "SPY"]
@@ -45,7 +45,7 @@ def test_import_list_check_export_and_back(cli: RunCli, bars: Path, user_home: P
     assert "1 symbol, 3 rows beside the sessions of XNYS: 2 findings" in shown
 
     ran = cli("prices", "export", "out.parquet")
-    assert ran.out == "out.parquet: 4 rows of 2 symbols\n"
+    assert ran.out == "out.parquet: 4 rows of QQQ, SPY\n"
     assert "import it with --closes traded" in ran.err
     again = cli("prices", "import", "out.parquet", "--closes", "traded", "--json").data
     assert (again["unchanged"], again["revision"]) == (4, None)
@@ -60,7 +60,7 @@ def test_bad_rows_are_listed_and_nothing_is_stored(cli: RunCli, bars: Path) -> N
     assert cli("prices", "list", "--json").data == []
 
     ran = cli("prices", "import", "bars.csv", "--skip-bad")
-    assert "4 rows" in ran.out
+    assert "4 rows of" in ran.out
     assert "2 rows left out; see bars.csv.rejects.csv" in ran.err
     header, first, second = Path("bars.csv.rejects.csv").read_text().splitlines()
     assert header == "file,row,symbol,date,field,value,rule,message,text"
@@ -78,6 +78,9 @@ def test_a_dry_run_needs_no_database_and_stores_nothing(cli: RunCli, bars: Path)
     assert "missing_sessions" in ran.out
     assert "4 rows can be stored, 0 cannot; nothing was stored" in ran.out
     bars.write_text(BARS + "QQQ,2024-01-03,-1,0,1\n")
+    ran = cli("prices", "import", "bars.csv", "--dry-run", code=1, url=nowhere)
+    assert "bars.csv: row 6, QQQ, 2024-01-03: close -1 is not a price" in ran.err
+    assert "4 rows can be stored, 1 cannot" in ran.out
     data = json.loads(
         cli("prices", "import", "bars.csv", "--dry-run", "--json", code=1, url=nowhere).out
     )
@@ -92,9 +95,12 @@ def test_a_dry_run_needs_no_database_and_stores_nothing(cli: RunCli, bars: Path)
         (["import", "bars.csv", "--sample"], "give files or --sample, one of the two"),
         (["import", "bars.csv", "--closes", "adjusted"], "'traded', 'split-adjusted'"),
         (["export", "out.xlsx"], "end it with .csv, .csv.gz, .parquet"),
+        (["import", "bars.csv", "./bars.csv"], "bars.csv: is given twice -> give it once"),
         (["fetch", "SPY", "--from", "01/02/2024"], "2024"),
+        (["fetch", "SPY", "--from", "2024-02-01", "--to", "2024-01-01"], "2024-01-01 is before"),
+        (["export", "o.csv", "--from", "2024-02-01", "--to", "2024-01-01"], "2024-01-01 is before"),
     ],
 )
 def test_mistakes_are_told(cli: RunCli, bars: Path, arguments: list[str], said: str) -> None:
-    code = 1 if arguments[0] == "export" else 2
+    code = 1 if {"out.xlsx", "./bars.csv"} & set(arguments) else 2
     assert said in " ".join(cli("prices", *arguments, code=code).err.split())

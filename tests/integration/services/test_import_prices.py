@@ -9,10 +9,16 @@ from pathlib import Path
 
 import asyncpg
 import numpy as np
+import pandas as pd
 import pytest
 
 from etf_backtest.database.url import DatabaseUrl
-from etf_backtest.errors import NoPricesError, PriceFileError, RejectedPricesError
+from etf_backtest.errors import (
+    NoPricesError,
+    PriceDataError,
+    PriceFileError,
+    RejectedPricesError,
+)
 from etf_backtest.market.bars import SCALES, Bars
 from etf_backtest.providers.frame_prices import frame_prices
 from etf_backtest.providers.price_files import open_prices
@@ -22,6 +28,7 @@ from etf_backtest.services import ingest
 from etf_backtest.services.ingest import import_prices
 from etf_backtest.services.price_check import check_sources, check_stored_prices
 from etf_backtest.services.price_export import export_prices
+from etf_backtest.services.price_panel import load_prices
 
 TODAY = dt.date(2024, 6, 3)
 GOOD = """symbol,date,open,high,low,close,adjusted_close,volume,dividend_amount,split_ratio
@@ -129,8 +136,6 @@ async def test_a_revision_says_where_it_came_from_and_rows_what_their_closes_are
 
 
 async def test_a_frame_from_a_notebook(url: DatabaseUrl) -> None:
-    import pandas as pd
-
     frame = pd.DataFrame(
         {"SPY": [472.65, 468.79], "QQQ": [402.59, np.nan]},
         index=pd.DatetimeIndex(["2024-01-02", "2024-01-03"], name="date"),
@@ -212,7 +217,7 @@ async def test_nothing_is_written_where_a_symbol_has_nothing(
 ) -> None:
     await import_prices(url, [SamplePrices()])
     for symbols, start in ((["QUAL", "GHOST"], None), ([], dt.date(2023, 1, 1))):
-        with pytest.raises(NoPricesError, match="on these days"):
+        with pytest.raises(NoPricesError, match="no prices are stored"):
             await export_prices(url, tmp_path / "out.csv", symbols, start=start)
     assert not (tmp_path / "out.csv").exists()
     (tmp_path / "there.csv").write_text("mine")
@@ -276,6 +281,26 @@ async def test_symbols_that_are_not_stored_cannot_be_checked(url: DatabaseUrl) -
     await import_prices(url, [SamplePrices()])
     with pytest.raises(NoPricesError, match=r"QUALL: no prices are stored.*did you mean QUAL"):
         await check_stored_prices(url, ["QUALL"])
+
+
+async def test_one_source_and_one_symbol_need_no_list_around_them(
+    url: DatabaseUrl, tmp_path: Path
+) -> None:
+    index = pd.DatetimeIndex(["2024-01-02", "2024-01-03"])
+    frame = pd.DataFrame({"SPY": [472.65, 468.79], "QQQ": [402.59, 396.75]}, index=index)
+    source = frame_prices(frame, wide_field="adjusted_close")
+    assert (await import_prices(url, source)).rows == 4
+    report = await export_prices(url, str(tmp_path / "spy.csv"), "spy")
+    assert (report.rows, report.symbols) == (2, ("SPY",))
+    assert [check.symbol for check in await check_stored_prices(url, "spy")] == ["SPY"]
+    assert (await load_prices(url, "spy")).panel.symbols == ("SPY",)
+    assert (await load_prices(url, ["qqq", "SPY", "QQQ"])).panel.symbols == ("QQQ", "SPY")
+
+
+@pytest.mark.parametrize("given", [pd.DataFrame(), "prices.csv", ["prices.csv"], 3])
+async def test_what_is_no_source_is_refused(url: DatabaseUrl, given: object) -> None:
+    with pytest.raises(PriceDataError, match="expected sources of prices, received"):
+        await import_prices(url, given)  # type: ignore[arg-type]
 
 
 def test_files_are_checked_before_their_import(files: tuple[PriceSource, ...]) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -181,3 +182,36 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> Non
         file.write(b"x")
     with pytest.raises(PriceFileError, match="was changed while it was read"):
         list(iterator)
+
+
+@pytest.mark.parametrize("name", ["date", "Date", None])
+def test_a_wide_dataframe_as_pandas_writes_it_has_its_dates_behind_the_symbols(
+    tmp_path: Path, name: str | None
+) -> None:
+    frame = pd.DataFrame(
+        {"SPY": [472.65, 468.79], "agg": [98.55, float("nan")]},
+        index=pd.DatetimeIndex(DAYS, name=name),
+    )
+    frame.to_parquet(path := tmp_path / "wide.parquet")
+    last = pq.read_schema(path).names[-1]
+    assert last == (name or "__index_level_0__")
+    assert bars(batches(path, wide_field="close")) == [
+        {"row": 1, "symbol": "SPY", "date": "2024-01-02", "close": "472.6500"},
+        {"row": 1, "symbol": "AGG", "date": "2024-01-02", "close": "98.5500"},
+        {"row": 2, "symbol": "SPY", "date": "2024-01-03", "close": "468.7900"},
+    ]
+
+
+def test_an_index_that_only_counts_is_no_date(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"SPY": [472.65]}, index=pd.Index([7]))
+    frame.to_parquet(path := tmp_path / "wide.parquet")
+    with pytest.raises(PriceFileError, match="has the header '__index_level_0__,SPY'"):
+        opened(path, wide_field="close")
+
+
+@pytest.mark.parametrize("about", [b"{", b"[]", b'{"index_columns": 1}'])
+def test_what_pandas_says_of_a_file_need_not_be_right(tmp_path: Path, about: bytes) -> None:
+    path = tmp_path / "prices.parquet"
+    table = pa.table({"date": pa.array(DAYS), "SPY": [472.65, 468.79]})
+    pq.write_table(table.replace_schema_metadata({b"pandas": about}), path)
+    assert len(bars(batches(path, wide_field="close"))) == 2

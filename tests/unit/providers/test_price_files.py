@@ -49,6 +49,20 @@ def test_one_symbol_is_not_that_of_two_files(tmp_path: Path) -> None:
         open_prices([FILES / "SPY.csv", FILES / "daily_SPY.csv"], symbol="SPY")
 
 
+def test_a_path_may_be_text_or_alone(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text(CONTENT)
+    for given in (path, str(path), [str(path)]):
+        assert [source.name for source in open_prices(given).sources] == ["prices.csv"]
+
+
+def test_a_file_is_given_once(tmp_path: Path) -> None:
+    path = tmp_path / "prices.csv"
+    path.write_text(CONTENT)
+    with pytest.raises(PriceFileError, match=r"prices\.csv: is given twice \(give it once\)"):
+        open_prices([path, tmp_path])
+
+
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     """A pipe without a writer would be waited for; /dev/zero never ends."""
     os.mkfifo(tmp_path / "pipe.csv")
