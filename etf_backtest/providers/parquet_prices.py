@@ -56,8 +56,8 @@ class ParquetPrices:
         """
         with RegularFile(path) as file:
             try:
-                names = _parquet(file).schema_arrow.names
-                layout = layout_of(names, options, stem=stem_of(path))
+                names = _columns(_parquet(file))
+                layout = layout_of(list(names.values()), options, stem=stem_of(path))
             except LayoutError as error:
                 raise in_file(path, error) from error
         return cls(path, name, layout)
@@ -90,24 +90,56 @@ class ParquetPrices:
         import pyarrow as pa
 
         parquet = _parquet(file)
-        names = parquet.schema_arrow.names
-        if tuple(name.strip() for name in names) != self.layout.names:
+        names = _columns(parquet)
+        if tuple(name.strip() for name in names.values()) != self.layout.names:
             raise LayoutError("was changed after its columns were looked at")
-        taken = [names[position] for position in self.layout.taken]
+        stored = tuple(names)
+        taken = [stored[position] for position in self.layout.taken]
         at_once = max(1, MOST_ROWS // max(1, len(self.layout.symbols)))
         batches = parquet.iter_batches(batch_size=at_once, columns=taken, use_threads=False)
         row = 1
         while True:
             try:
                 batch = next(batches, None)
+                if batch is None:
+                    return
+                columns = [plain(batch.column(name)) for name in taken]
+            except MemoryError as error:
+                raise LayoutError(
+                    f"has rows that do not fit into the memory (after row {row - 1})",
+                    remedy="is it a table of prices?",
+                ) from error
             except (pa.ArrowException, OSError) as error:
                 raise _damaged(error) from error
-            if batch is None:
-                return
             rows = np.arange(row, row + batch.num_rows)
             row += batch.num_rows
-            columns = [plain(batch.column(name)) for name in taken]
             yield Cells(columns, rows, partial(text_of, columns), self.path.name)
+
+
+def _columns(parquet: pq.ParquetFile) -> dict[str, str]:
+    """The columns of a file, and what they are called, the index of a DataFrame first.
+
+    pandas writes an index behind the columns. One of moments without a name is the date, as it is
+    in a DataFrame itself.
+    """
+    import pyarrow.types as kind
+
+    schema = parquet.schema_arrow
+    if len(set(schema.names)) < len(schema.names):
+        twice = next(name for name in schema.names if schema.names.count(name) > 1)
+        raise LayoutError(f"has the column {twice} twice")
+    try:
+        about = schema.pandas_metadata
+    except ValueError:  # it is not JSON
+        about = None
+    written = about.get("index_columns") if isinstance(about, dict) else None
+    several = written if isinstance(written, list) else []
+    index = [name for name in several if isinstance(name, str) and name in schema.names]
+    columns = {name: name for name in (*index, *schema.names)}
+    unnamed = len(index) == 1 and index[0].startswith("__index_level_")
+    if unnamed and kind.is_temporal(schema.field(index[0]).type):
+        columns[index[0]] = "date"
+    return columns
 
 
 def plain(column: pa.Array[Any]) -> pa.Array[Any]:
