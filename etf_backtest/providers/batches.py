@@ -57,8 +57,7 @@ class _Problems:
 
     def add(self, name: str, column: pa.Array[Any], problems: dict[int, str]) -> None:
         for position, message in problems.items():
-            value = column[position].as_py()
-            said = None if value is None else str(value)
+            said = said_in(column, position)
             start = "" if name in ("date", "symbol") else f"{name} "
             self.found.setdefault(position, (name, said, f"{start}{message}"))
 
@@ -66,6 +65,15 @@ class _Problems:
         mask = np.ones(count, dtype=np.bool_)
         mask[list(self.found)] = False
         return mask
+
+
+def said_in(column: pa.Array[Any], position: int) -> str | None:
+    """A cell as text; None where it is empty."""
+    try:
+        value = column[position].as_py()
+    except (OverflowError, ValueError):  # a day of a year that Python does not have
+        value = column[position].cast("string").as_py()
+    return None if value is None else str(value)
 
 
 def price_batch(cells: Cells, layout: Layout) -> PriceBatch:
@@ -287,7 +295,7 @@ def _wide_reject(
     cells: Cells, layout: Layout, row: int, symbol: int, message: str, dates: DateArray
 ) -> Finding:
     number = symbol >= 0
-    value = cells.columns[symbol + 1][row].as_py()
+    said = said_in(cells.columns[symbol + 1], row)
     return Finding(
         rule="unreadable_number" if number else "unreadable_date",
         level=Level.REJECT,
@@ -295,7 +303,7 @@ def _wide_reject(
         symbol=layout.symbols[symbol] if number else None,
         date=dates[row].item() if number else None,
         field=layout.fields[1] if number else "date",
-        value=None if value is None else str(value),
+        value=said,
         file=cells.file,
         row=int(cells.rows[row]),
         text=cells.text(row),

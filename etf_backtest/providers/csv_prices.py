@@ -103,13 +103,13 @@ class CsvPrices:
         cells = block.cells[part]
         blank = block.ends[part] - block.starts[part] == cells - 1  # commas and nothing else
         fine = (cells == width) & ~blank
-        others = first + np.flatnonzero(~fine)
+        others = first + np.flatnonzero(~fine & ~blank)
         strange = [record for record in others.tolist() if _says_something(block, record)]
         rejects = [self._misshapen(block, record, width) for record in strange]
         records = first + np.flatnonzero(fine)
         if not records.size:
             return 0, PriceBatch(no_bars(), tuple(rejects))
-        data = _bytes_of(block, records, whole=others.size == 0)
+        data = _bytes_of(block, records, whole=bool(fine.all()))
         table = _parsed(data, self.layout, quoted=block.quoted)
         batch = price_batch(
             Cells(

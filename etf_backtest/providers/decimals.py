@@ -69,10 +69,12 @@ def whole_numbers(
             f"has the type {column.type} in the column {name}", remedy="convert it to numbers"
         )
     try:
+        _refuse_wrapping(column, scale)
         return _low_words(column.cast(exact))
     except pa.ArrowInvalid:  # more places, or something that is no number
         pass
     try:
+        _refuse_wrapping(column, _PLACES)
         fine = column.cast(pa.decimal128(_DIGITS, _PLACES))
         rounded = pc.round(fine, scale, "half_to_even")
         if not whole or pc.all(pc.equal(fine, rounded), min_count=0).as_py():
@@ -89,6 +91,27 @@ def is_text(kind: pa.DataType) -> bool:
     import pyarrow.types as types
 
     return types.is_string(kind) or types.is_large_string(kind)
+
+
+def _refuse_wrapping(column: pa.Array[Any], scale: int) -> None:
+    """Raise ArrowInvalid where a cast to decimals of that scale might leave 128 bits unnoticed.
+
+    Arrow takes the low 128 bits of what it multiplies and divides by, and of digits beyond the
+    38th.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if is_text(column.type):
+        lengths = pc.binary_length(column)  # type: ignore[call-overload]  # stubs: large ones only
+        if (pc.max(lengths).as_py() or 0) > _DIGITS:
+            raise pa.ArrowInvalid("more digits than 128 bits have")
+        for small in ("e-", "E-"):
+            if pc.any(pc.match_substring(column, small)).as_py():
+                raise pa.ArrowInvalid("divided by a power of ten")
+    largest = pc.max(pc.abs(column.cast(pa.float64()))).as_py()
+    if largest is not None and largest >= 10.0 ** (_DIGITS - 1 - scale):
+        raise pa.ArrowInvalid("larger than 128 bits")
 
 
 def _shortest(column: pa.Array[Any]) -> pa.Array[Any]:

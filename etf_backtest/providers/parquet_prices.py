@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from etf_backtest.errors import LayoutError
-from etf_backtest.providers.batches import MOST_ROWS, Cells, price_batch
+from etf_backtest.providers.batches import MOST_ROWS, Cells, price_batch, said_in
 from etf_backtest.providers.csv_prices import in_file, stem_of
 from etf_backtest.providers.layouts import Layout, PriceOptions, layout_of
 from etf_backtest.providers.regular_file import RegularFile
@@ -155,7 +155,7 @@ def plain(column: pa.Array[Any]) -> pa.Array[Any]:
 def text_of(columns: Sequence[pa.Array[Any]], position: int) -> str:
     """A row as a line of CSV."""
     line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(column[position].as_py() for column in columns)
+    csv.writer(line, lineterminator="").writerow(said_in(column, position) for column in columns)
     return line.getvalue()
 
 

@@ -18,6 +18,7 @@ from tests.oracles.csv_bars import scaled
 
 SCALE = st.sampled_from([0, 4, 6, 12])
 PLAIN = st.from_regex(r"\A[+-]?[0-9]{1,18}(\.[0-9]{0,25})?\Z")
+WILD = st.from_regex(r"\A[+-]?[0-9]{1,45}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,3})?\Z")
 ODD = st.text("0123456789+-.eE _,aNx\u0661", max_size=12)
 TIES = st.integers(-(10**9), 10**9).map(lambda n: str(Decimal(2 * n + 1).scaleb(-5) / 2))
 
@@ -35,12 +36,20 @@ def expected(cells: list[str | None], scale: int, *, whole: bool) -> list[int | 
     return result
 
 
-@given(cells=st.lists(st.none() | PLAIN | ODD | TIES, max_size=8), scale=SCALE, whole=st.booleans())
+@given(
+    cells=st.lists(st.none() | PLAIN | ODD | TIES | WILD, max_size=8),
+    scale=SCALE,
+    whole=st.booleans(),
+)
 @example(cells=["0.00005000000000000000000000000000001"], scale=4, whole=False)
 @example(cells=["0.00005", "0.00015", "-0.00005"], scale=4, whole=False)
 @example(cells=["9223372036854775807", "-9223372036854775808"], scale=0, whole=False)
 @example(cells=["1e999", "1e-999", "0e999", "-0"], scale=4, whole=False)
 @example(cells=["1.50", "2.50", "1234.0"], scale=0, whole=True)
+@example(cells=[str(2**128 + 12_345)], scale=0, whole=False)  # 12345 in its low 128 bits
+@example(cells=["34028236692093846346337460743176822.3801"], scale=4, whole=False)
+@example(cells=["34972929058107097009.6168", "1"], scale=0, whole=False)
+@example(cells=["-.418585328760E-76"], scale=12, whole=False)
 def test_text_gives_what_decimal_gives(cells: list[str | None], scale: int, whole: bool) -> None:
     numbers, problems = whole_numbers(
         pa.array(cells, pa.string()), scale, name="close", whole=whole
@@ -98,3 +107,13 @@ def test_a_column_of_another_type_is_named() -> None:
 def test_what_is_no_number_is_quoted(cell: str, message: str) -> None:
     _, problems = whole_numbers(pa.array([cell]), 4, name="close")
     assert re.search(message, problems[0])
+
+
+@pytest.mark.parametrize("value", [Decimal(2**128 // 10**4 + 1), Decimal(10**33)])
+def test_decimals_that_leave_128_bits_are_out_of_range(value: Decimal) -> None:
+    """Times 10**4 the low 128 bits of the first are a price: 0.8544."""
+    column = pa.array([value, None], pa.decimal128(38, 0))
+    numbers, problems = whole_numbers(column, 4, name="close")
+    assert numbers.tolist() == [UNKNOWN, UNKNOWN]
+    assert list(problems) == [0]
+    assert problems[0].endswith("is out of range")
