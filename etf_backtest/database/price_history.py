@@ -153,7 +153,10 @@ async def changes_of(
     number: int | None = None,
     limit: int | None = None,
 ) -> tuple[Change, ...]:
-    """Every change of a symbol's sessions, newest first; of one session or revision if given."""
+    """Every change of a symbol's sessions, newest first; of one session or revision if given.
+
+    That a row was added is told for one session only: all of them were, once.
+    """
     async with direct_connection(url) as connection:
         rows = await connection.fetch(CHANGES, [symbol], date, number, limit)
     return tuple(_change(row) for row in rows)

@@ -64,6 +64,7 @@ WITH {_CHANGES}
 SELECT c.*, r.known_at, r.source AS revision_source
 FROM changes AS c JOIN price_revisions AS r USING (number)
 {_ON_DATE} AND ($3::bigint IS NULL OR number = $3)
+    AND (was_old OR $2::date IS NOT NULL)
 ORDER BY number DESC, date DESC LIMIT $4
 """  # noqa: S608  # names of columns
 # What is not the same in two states, whatever happened in between, and what did it last.
