@@ -95,10 +95,13 @@ def as_data(row: ETFProxy) -> dict[str, object]:
 
 def _define(symbol: str, before: str, fee: str | None, date: str | None, *, json: bool) -> None:
     from etf_backtest.cli.rule_texts import parse_number
+    from etf_backtest.providers.fund_cells import DOUBTFUL_BARE_RATIO
     from etf_backtest.services.proxies import define_proxy
 
     annual_fee = 0.0 if fee is None else parse_number(fee, "--fee")
     day = None if date is None else parse_date(date, "--date")
+    if fee is not None and annual_fee >= DOUBTFUL_BARE_RATIO and not fee.endswith("%"):
+        console.warn(f"the fee {fee} is {annual_fee:.2%} a year; write {fee}% if that was meant")
     done = with_database(
         lambda db: define_proxy(db, symbol, before=before, annual_fee=annual_fee, date=day)
     )

@@ -12,6 +12,7 @@ import numpy as np
 from etf_backtest.errors import LayoutError, PriceDataError
 from etf_backtest.errors.wording import quoted
 from etf_backtest.providers.batches import MOST_ROWS, Cells, price_batch
+from etf_backtest.providers.headers import Format, format_of
 from etf_backtest.providers.layouts import Closes, Layout, PriceField, PriceOptions, layout_of
 from etf_backtest.providers.parquet_prices import plain, text_of
 from etf_backtest.providers.source import PriceBatch
@@ -89,12 +90,14 @@ def frame_prices(
     Parameters
     ----------
     frame : DataFrame
-        Columns by the names of our long CSV files, or dates down and one column a symbol. The
-        dates, and the symbols, may be its index. Dates have no time zone and no clock time.
+        Columns by the names of our long CSV files, or dates down and one column a symbol; with a
+        `symbol` also those of yfinance's `Ticker(...).history(auto_adjust=False)`. The dates, and
+        the symbols, may be its index. Dates have no time zone and no clock time.
     symbol : str, optional
         Of a frame with the bars of one symbol.
     wide_field : {"close", "adjusted_close"}, optional
-        What the numbers of a wide frame are. It must be given: nothing is guessed.
+        What the numbers of a wide frame are, or the closes of a vendor's that does not say it. It
+        must be given then: nothing is guessed.
     closes : {"traded", "split-adjusted"}, optional
         What closes are where there were splits.
     no_distributions : bool
@@ -112,18 +115,28 @@ def frame_prices(
     if not isinstance(frame, pd.DataFrame):
         raise PriceDataError(f"expected a DataFrame, received {type(frame).__name__}")
     table = _with_index(frame)
+    names = [str(name) for name in table.columns]
     options = PriceOptions(
-        format=None if symbol is None else "long",
+        format=None if symbol is None else _form_of_one(tuple(names)),
         symbol=symbol,
         wide_field=wide_field,
         closes=closes,
         no_distributions=no_distributions,
     )
     try:
-        layout = layout_of([str(name) for name in table.columns], options)
+        layout = layout_of(names, options)
     except LayoutError as error:
         raise _in_frame(error) from error
     return FramePrices(table, source[:50], layout)
+
+
+def _form_of_one(names: tuple[str, ...]) -> Format:
+    """A vendor's form, if the names are its own, else ours: the closes of both differ."""
+    try:
+        form = format_of(names)
+    except LayoutError:  # bars of one symbol, and nobody's own names
+        return "long"
+    return "long" if form == "wide" else form
 
 
 def _with_index(frame: pd.DataFrame) -> pd.DataFrame:

@@ -13,14 +13,14 @@ from etf_backtest.errors import PriceFileError
 
 
 @contextmanager
-def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def new_file(path: Path, *, overwrite: bool | None = None) -> Iterator[BinaryIO]:
     """A file to write, which gets its name once it is complete and on the disk.
 
     Parameters
     ----------
     path : Path
-    overwrite : bool
-        Take the place of a file that is there.
+    overwrite : bool, optional
+        Take the place of a file that is there; None if nobody can ask for it.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
     """
     if os.path.lexists(path):
         if not overwrite:
-            raise _there(path)
+            raise _there(path, overwrite)
         if not path.is_file():
             raise PriceFileError(path, "cannot be written: it is there, and is no regular file")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -45,7 +45,7 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         if overwrite:
             part.replace(path)
         else:
-            _rename_if_free(part, path)
+            _rename_if_free(part, path, overwrite)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:
@@ -53,20 +53,21 @@ def new_file(path: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
             part.unlink()
 
 
-def _rename_if_free(part: Path, path: Path) -> None:
+def _rename_if_free(part: Path, path: Path, overwrite: bool | None) -> None:
     """A link is refused where the name is taken, which renaming is not."""
     try:
         os.link(part, path)
     except FileExistsError as error:
-        raise _there(path) from error
+        raise _there(path, overwrite) from error
     except OSError:  # a file system without links
         if os.path.lexists(path):
-            raise _there(path) from None
+            raise _there(path, overwrite) from None
         part.rename(path)
 
 
-def _there(path: Path) -> PriceFileError:
-    return PriceFileError(path, "is there already", remedy="give another name, or remove it first")
+def _there(path: Path, overwrite: bool | None) -> PriceFileError:
+    remove = "remove it first" if overwrite is None else "say --overwrite (overwrite=True)"
+    return PriceFileError(path, "is there already", remedy=f"give another name, or {remove}")
 
 
 def _unwritable(path: Path, error: OSError) -> PriceFileError:

@@ -127,6 +127,45 @@ def test_a_wide_frame_says_nothing_about_its_numbers() -> None:
         frame_prices(WIDE)
 
 
+YFINANCE = pd.DataFrame(
+    {
+        "Open": [126.0125, 127.58],
+        "High": [126.4425, 131.0],
+        "Low": [124.5775, 126.0],
+        "Close": [124.8075, 129.04],
+        "Adj Close": [122.11, 126.26],
+        "Volume": [187_630_000, 225_702_700],
+        "Dividends": [0.0, 0.205],
+        "Stock Splits": [0.0, 4.0],
+    },
+    index=pd.DatetimeIndex(["2020-08-28", "2020-08-31"], name="Date"),
+)
+
+
+def test_a_history_of_yfinance_needs_a_symbol_and_keeps_its_splits() -> None:
+    """Its closes are divided by later splits, and a split of 0 is none."""
+    with pytest.raises(PriceDataError, match="does not say which"):
+        frame_prices(YFINANCE)
+    source = frame_prices(YFINANCE, symbol="aapl")
+    assert source.split_adjusted is True
+    first, second = bars(list(source.batches()))
+    assert (first["symbol"], first["close"], first["split_ratio"]) == (
+        "AAPL",
+        "124.8075",
+        "1.000000000000",
+    )
+    assert (second["adjusted_close"], second["dividend_amount"]) == ("126.2600", "0.205000")
+    assert second["split_ratio"] == "4.000000000000"
+
+
+def test_a_history_that_yfinance_has_adjusted_wants_a_word() -> None:
+    frame = YFINANCE.drop(columns="Adj Close")
+    with pytest.raises(PriceDataError, match="auto_adjust, its default"):
+        frame_prices(frame, symbol="AAPL")
+    source = frame_prices(frame, symbol="AAPL", wide_field="adjusted_close")
+    assert "adjusted_close" in bars(list(source.batches()))[0]
+
+
 def test_clock_times_and_infinity_are_rejects() -> None:
     frame = WIDE.set_index(DAYS + pd.Timedelta("16h")).iloc[:1]
     assert rejects(list(frame_prices(frame, wide_field="close").batches())) == [

@@ -92,7 +92,7 @@ ONE = made([("A", 0, (1, 2, 3, 4, 5, 6, 7, 8))])
 def test_a_file_that_is_there_stays_unless_it_may_go(tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     path.write_text("mine")
-    with pytest.raises(PriceFileError, match="is there already"):
+    with pytest.raises(PriceFileError, match=r"already \(give another name, or say --over"):
         write_prices(path, [ONE])
     assert path.read_text() == "mine"
     write_prices(path, [ONE], overwrite=True)

@@ -50,7 +50,9 @@ def test_each_finding_is_a_line_that_says_where_and_why(tmp_path: Path) -> None:
 def test_a_file_that_is_there_stays(tmp_path: Path) -> None:
     path = tmp_path / "rejects.csv"
     path.write_text("mine")
-    with pytest.raises(PriceFileError, match=r"rejects\.csv: is there already"):
+    with pytest.raises(
+        PriceFileError, match=r"\.csv: is there already \(give another name, or remove it first\)"
+    ):
         write_rejects(path, [FINDING])
     assert path.read_text() == "mine"
 
