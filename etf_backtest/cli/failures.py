@@ -17,6 +17,9 @@ from etf_backtest.errors import (
 )
 
 NOT_MIGRATED = "create the tables with: etf-backtest migrate deploy"
+NO_TABLES = "the database has no tables of ours yet, or not all of this version"
+NOT_UPDATED = "bring them up to date with: etf-backtest migrate deploy"
+OLD_TABLES = "the database's tables are from before an update: a column is not there"
 
 
 class Failure(NamedTuple):
@@ -81,7 +84,9 @@ def _explain_prisma(error: BaseException) -> Failure | None:
     from etf_backtest.database.models import PrismaError, TableNotFoundError
 
     if isinstance(error, TableNotFoundError):
-        return Failure("the database has no tables of ours yet", NOT_MIGRATED, 1)
+        return Failure(NO_TABLES, NOT_MIGRATED, 1)
+    if getattr(error, "code", None) == "P2022":  # a column; the engine does not name it
+        return Failure(OLD_TABLES, NOT_UPDATED, 1)
     return Failure(str(error), None, 1) if isinstance(error, PrismaError) else None
 
 
@@ -90,5 +95,7 @@ def _explain_asyncpg(error: BaseException) -> Failure | None:
     if asyncpg is None or not isinstance(error, asyncpg.PostgresError):
         return None
     if isinstance(error, asyncpg.UndefinedTableError):
-        return Failure("the database has no tables of ours yet", NOT_MIGRATED, 1)
+        return Failure(NO_TABLES, NOT_MIGRATED, 1)
+    if isinstance(error, asyncpg.UndefinedColumnError):
+        return Failure(f"{OLD_TABLES} ({error})", NOT_UPDATED, 1)
     return Failure(f"the database refuses: {error}", None, 1)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from etf_backtest.database.url import DatabaseUrl
 from tests.acceptance.cli.conftest import RunCli, run_command
 
 
@@ -131,6 +134,27 @@ def test_without_tables_the_command_that_makes_them_is_named(
     for arguments in (["portfolio", "list"], ["prices", "list"], ["prices", "import", "--sample"]):
         ran = cli(*arguments, code=1, url=empty_database)
         assert "create the tables with: etf-backtest migrate deploy" in error_line(ran.err)
+
+
+def test_tables_from_before_an_update_are_told_as_such(
+    cli: RunCli, empty_database: str, repository: Path
+) -> None:
+    """The first release's: no column split_adjusted, no table of revisions, no status of funds."""
+    first = repository / "prisma" / "migrations" / "20250126000000_init" / "migration.sql"
+
+    async def create() -> None:
+        url = DatabaseUrl.parse(empty_database)
+        connection = await asyncpg.connect(**url.asyncpg_arguments())
+        try:
+            await connection.execute(first.read_text())
+        finally:
+            await connection.close()
+
+    asyncio.run(create())
+    for arguments in (["prices", "import", "--sample"], ["prices", "as-of", "1"], ["etf", "list"]):
+        ran = cli(*arguments, code=1, url=empty_database)
+        assert "etf-backtest migrate deploy" in error_line(ran.err)
+        assert "the database refuses" not in ran.err
 
 
 def test_a_server_that_is_not_there_is_named_without_its_password(user_home: Path) -> None:
