@@ -26,9 +26,17 @@ async def loading(server: Server, folder: Path, *, rows: int, rounds: int, peers
     for _ in range(rounds):
         await _first_loads(server, file, bars, times)
         await _mixtures(server, folder, bars, times)
+    _show(f"{rows:,} rows into market_data", rows, times, times)
     if peers:
-        await _peers(server, folder, rows, times)
-    yardstick = middle(times[r"psql \copy"])
+        others: dict[str, list[float]] = {}
+        await _peers(server, folder, rows, others)
+        _show("The same rows, by others", rows, others, times)
+
+
+def _show(
+    title: str, rows: int, times: dict[str, list[float]], beside: dict[str, list[float]]
+) -> None:
+    yardstick = middle(beside[r"psql \copy"])
     table = [
         (
             name,
@@ -40,7 +48,7 @@ async def loading(server: Server, folder: Path, *, rows: int, rounds: int, peers
         for name, took in times.items()
     ]
     head = ("", "s", "rows/s", r"speed of psql \copy", "all")
-    show(f"{rows:,} rows into market_data", head, table)
+    show(title, head, table)
 
 
 async def _first_loads(
