@@ -132,8 +132,11 @@ IMPORTS = [
     ("symbol,date,close\nSPY,2024-01-02,0\n", "row 2, SPY, 2024-01-02"),
     ("symbol,date,close\nSPY,2024-01-02,-1\n", "row 2, SPY, 2024-01-02"),
     ("symbol,date,close\nSPY,2024-01-02,nan\n", "row 2, SPY"),
-    ("symbol,date,close\nSPY,2024-01-02,1\nSPY,2024-01-02,1\n", "this symbol has this date twice, first in row 2"),
-    ("date,SPY\n2024-01-02,1\n2024-01-02,1\n", "this symbol has this date twice, first in row 2"),
+    (
+        "symbol,date,close\nSPY,2024-01-02,1\nSPY,2024-01-02,1\n",
+        "has this date twice, first in row 2",
+    ),
+    ("date,SPY\n2024-01-02,1\n2024-01-02,1\n", "has this date twice, first in row 2"),
     ("symbol,date,close\nSPY,02.01.2024,1\n", "row 2"),
     ("symbol,date,close\nSPY,2024-01-02,1\n,2024-01-03,1\n", "row 3"),
     ("symbol,date,close\n", "bad.csv"),
