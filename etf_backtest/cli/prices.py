@@ -51,7 +51,8 @@ class Closes(StrEnum):
 Exchange = Annotated[
     str | None,
     typer.Option(
-        help="The exchange whose sessions to compare with; by default each fund's, else New York's."
+        help="The exchange whose sessions to compare with; by default each fund's where it is "
+        "stored, else New York's."
     ),
 ]
 From = Annotated[str | None, typer.Option("--from", metavar="DATE", help="The first day.")]
@@ -105,7 +106,10 @@ def import_(
         bool,
         typer.Option("--dry-run", help="Check files as prices check does, and store nothing."),
     ] = False,
-    exchange: Exchange = None,
+    exchange: Annotated[
+        str | None,
+        typer.Option(help="Whose sessions --dry-run compares with; by default New York's."),
+    ] = None,
     json: JSON = False,
 ) -> None:
     """Import prices from files: all of them or nothing, and twice is the same as once.

@@ -33,7 +33,8 @@ def history(
         str | None, typer.Option(help="Only what happened to this session, 2015-01-30.")
     ] = None,
     changes: Annotated[
-        bool, typer.Option("--changes", help="Every change of what was stored: what it was, what it became.")
+        bool,
+        typer.Option("--changes", help="Every change of what was stored: what it was and became."),
     ] = False,
     limit: Annotated[int, typer.Option(help="At most so many, the newest.", min=1)] = 50,
     json: JSON = False,

@@ -62,7 +62,7 @@ _COLUMNS = {
 class FundImport:
     """What an import did, or would do, in funds and in statements about them."""
 
-    funds: Mapping[Literal["inserted", "updated", "unchanged", "left alone"], int]
+    funds: Mapping[Literal["inserted", "updated", "unchanged", "left_alone"], int]
     statements: Mapping[Literal["inserted", "updated", "unchanged"], int]
     warnings: tuple[str, ...]
     dry_run: bool
@@ -149,7 +149,7 @@ async def _store(
             "inserted": inserted,
             "updated": updated,
             "unchanged": len(changes) - inserted - updated,
-            "left alone": len(left),
+            "left_alone": len(left),
         },
         statements,
         file.warnings,

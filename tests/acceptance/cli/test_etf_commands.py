@@ -33,7 +33,7 @@ def funds(cli: RunCli, tmp_path: Path) -> Path:
 
 def test_import_twice_and_dry(cli: RunCli, funds: Path) -> None:
     data = cli("etf", "import", str(funds), "--json").data
-    assert data["funds"] == {"inserted": 0, "updated": 0, "unchanged": 3, "left alone": 0}
+    assert data["funds"] == {"inserted": 0, "updated": 0, "unchanged": 3, "left_alone": 0}
     assert data["statements"] == {"inserted": 0, "updated": 0, "unchanged": 5}
     funds.write_text(FUNDS.replace("0.03%", "0.03"), encoding="utf-8")
     ran = cli("etf", "import", str(funds), "--dry-run")

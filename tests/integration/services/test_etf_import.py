@@ -53,12 +53,12 @@ def day(text: str) -> dt.date:
 
 async def test_twice_is_the_same_as_once(db: Database, store: Store) -> None:
     report = await store()
-    assert report.funds == {"inserted": 3, "updated": 0, "unchanged": 0, "left alone": 0}
+    assert report.funds == {"inserted": 3, "updated": 0, "unchanged": 0, "left_alone": 0}
     # END has its end as a statement of its own day
     assert report.statements == {"inserted": 6, "updated": 0, "unchanged": 0}
     before = await db.etfinfo.find_many(include={"facts": True}, order={"symbol": "asc"})
     report = await store()
-    assert report.funds == {"inserted": 0, "updated": 0, "unchanged": 3, "left alone": 0}
+    assert report.funds == {"inserted": 0, "updated": 0, "unchanged": 3, "left_alone": 0}
     assert report.statements == {"inserted": 0, "updated": 0, "unchanged": 6}
     # updated_at as well: no row was written
     assert await db.etfinfo.find_many(include={"facts": True}, order={"symbol": "asc"}) == before
