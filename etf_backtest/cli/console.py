@@ -16,6 +16,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from etf_backtest.errors.wording import printable
+
 Justify = Literal["left", "right"]
 RULE = "\u2500- "
 """What the line below a table's header is made of."""
@@ -23,12 +25,12 @@ RULE = "\u2500- "
 
 def narrate(message: str) -> None:
     """Say on stderr what is going on."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(message))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(printable(message)))
 
 
 def warn(message: str) -> None:
     """Say on stderr what somebody who reads the numbers must know."""
-    text = Text.assemble(("warning: ", "yellow"), message)
+    text = Text.assemble(("warning: ", "yellow"), printable(message))
     Console(stderr=True, highlight=False, soft_wrap=True).print(text)
 
 
@@ -71,9 +73,9 @@ def show_table(
     fold: str = "",
 ) -> None:
     """Print a table on stdout; cells are text, never markup; only the column `fold` is folded."""
-    body = list(rows)
+    body = [[printable(cell) for cell in row] for row in rows]
     table = Table(
-        title=title and escape(title),
+        title=title and escape(printable(title)),
         title_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,
@@ -92,13 +94,13 @@ def show_table(
 
 def show_text(text: str, *, style: str = "") -> None:
     """Print text on stdout, wrapped nowhere."""
-    Console(highlight=False, soft_wrap=True).print(Text(text, style=style))
+    Console(highlight=False, soft_wrap=True).print(Text(printable(text), style=style))
 
 
 def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     """Print names and values in two columns on stdout."""
     table = Table(
-        title=escape(title),
+        title=escape(printable(title)),
         title_justify="left",
         title_style="bold",
         box=None,
@@ -108,7 +110,7 @@ def show_facts(title: str, facts: Iterable[tuple[str, str]]) -> None:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts:
-        table.add_row(name, Text(value))
+        table.add_row(name, Text(printable(value)))
     _print_whole(table)
 
 

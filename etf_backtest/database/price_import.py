@@ -202,6 +202,8 @@ class PriceImport:
         PricesNotStoredError
             The server went away, or has no room.
         """
+        from asyncpg import LockNotAvailableError
+
         if self._report is not None:
             raise RuntimeError("the import has finished")
         if self._copying is None:
@@ -210,7 +212,12 @@ class PriceImport:
         await self._send(None)
         with _explained(self._url):
             await self._copying
-            self._report = await self._merge(skip_contradictory=skip_contradictory)
+            try:
+                self._report = await self._merge(skip_contradictory=skip_contradictory)
+            except (
+                LockNotAvailableError
+            ) as error:  # SELECT FOR UPDATE: rows without the prices' lock
+                raise PricesLockedError(self._lock_seconds) from error
         return self._report
 
     async def _merge(self, *, skip_contradictory: bool) -> StoreReport:
@@ -243,6 +250,11 @@ class PriceImport:
         if not inserted and not updated:
             return StoreReport(0, 0, unchanged, None, contradictory)
         revision = await do.fetchval(price_merge.COMPLETE_REVISION, *self._about)
+        if revision is None:  # prices without one are in no state, and are not found
+            raise PricesNotStoredError(
+                "market_data does not keep its revisions: its triggers are missing or disabled",
+                remedy="use a database made by migrate deploy, which db push does not replace",
+            )
         await do.execute(packed_prices.PACK, await do.fetchval(price_merge.TOUCHED))
         return StoreReport(inserted, updated, unchanged, revision, contradictory)
 

@@ -18,6 +18,13 @@ def one_line(text: str) -> str:
     return shortened(text, LONGEST_MESSAGE)
 
 
+def printable(text: str) -> str:
+    """The same lines; what a terminal would obey instead of printing it is escaped."""
+    if text.isprintable():
+        return text
+    return "\n".join("".join(map(_printable, line)) for line in text.split("\n"))
+
+
 def shortened(text: str, longest: int = LONGEST_QUOTE) -> str:
     """The text, cut where it is longer than that, with an ellipsis."""
     return text if len(text) <= longest else f"{text[: longest - 3]}..."

@@ -248,6 +248,32 @@ async def test_a_lock_that_is_not_given_back_says_who_holds_it(url: DatabaseUrl)
     assert (await store(url, [closes({"A": 10})])).inserted == 10
 
 
+async def test_a_row_that_somebody_holds_is_waited_for_and_no_longer(url: DatabaseUrl) -> None:
+    """SELECT FOR UPDATE takes no lock of the prices: another place, the same word."""
+    assert (await store(url, [closes({"A": 10})])).inserted == 10
+    holder = await asyncpg.connect(**url.asyncpg_arguments())
+    async with holder.transaction():
+        await holder.execute("SELECT FROM market_data FOR UPDATE")
+        with pytest.raises(PricesLockedError, match=r"by another transaction for more than 0\.2 s"):
+            await store(url, [closes({"A": 10}, plus=200)], patience=0.2)
+    await holder.close()
+
+
+async def test_a_table_without_its_triggers_takes_no_import(url: DatabaseUrl) -> None:
+    """As db push leaves it: prices that belong to no state would be found by nobody."""
+    await ask(url, "ALTER TABLE market_data DISABLE TRIGGER USER")
+    await ask(url, "ALTER TABLE market_data ALTER revision SET DEFAULT 1")
+    try:
+        with pytest.raises(PricesNotStoredError, match="triggers are missing or disabled"):
+            await store(url, [closes({"A": 10})])
+        assert not await ask(url, "SELECT FROM market_data")
+    finally:
+        await ask(url, "ALTER TABLE market_data ENABLE TRIGGER USER")
+        await ask(
+            url, "ALTER TABLE market_data ALTER revision SET DEFAULT current_price_revision()"
+        )
+
+
 async def test_a_server_that_goes_away_is_one_clear_error(own_postgres: Cluster) -> None:
     url = DatabaseUrl.parse(own_postgres.url("postgres"))
 

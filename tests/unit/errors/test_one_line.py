@@ -14,7 +14,7 @@ from etf_backtest.errors import (
     UnknownStrategyError,
     UnknownSymbolError,
 )
-from etf_backtest.errors.wording import joined, listed, one_line, quoted
+from etf_backtest.errors.wording import joined, listed, one_line, printable, quoted
 from etf_backtest.market import PricePanel
 from etf_backtest.simulation import Costs, Rules
 
@@ -100,3 +100,9 @@ def test_a_panel_of_many_symbols_shows_the_first() -> None:
         "2 sessions, S0, S1, S2, S3, S4, S5, S6, S7, S8, S9, S10, S11, "
         "S12, S13, S14, S15, S16, S17, S18, S19 and 80 more)"
     )
+
+
+def test_what_a_terminal_would_obey_is_escaped_and_lines_stay() -> None:
+    """An escape sequence of a file's name, and a mark that writes from right to left."""
+    assert printable("s\x1b[31mred\n\u202efdp.csv\n") == "s\\x1b[31mred\n\\u202efdp.csv\n"
+    assert printable("─── zurück\n") == "─── zurück\n"
