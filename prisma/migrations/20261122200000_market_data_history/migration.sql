@@ -241,22 +241,38 @@ $$;
 CREATE TRIGGER "market_data_set_revision" BEFORE UPDATE ON "market_data"
     FOR EACH ROW EXECUTE FUNCTION "set_price_revision"();
 
--- Notes a change in price_revisions and price_series; symbols may be named more than once. What a
--- transaction writes is known when it ends: the time of its last statement is the nearest to that.
+-- Notes a change in price_revisions and price_series; symbols may be named more than once. The row of
+-- the revision is written when the transaction ends, with what all its statements did and the time:
+-- if each of ten thousand statements changed it, each would have to pass all versions before.
 CREATE FUNCTION "note_price_revision"(
     "in_schema" TEXT, "symbols" TEXT[], "inserted" BIGINT, "updated" BIGINT, "deleted" BIGINT
 ) RETURNS VOID LANGUAGE plpgsql AS $$
 DECLARE
     revision BIGINT := current_setting('etf_backtest.price_revision')::bigint;
+    before TEXT := coalesce(current_setting('etf_backtest.price_counts', true), '');
+    counts BIGINT[] := ARRAY[inserted, updated, deleted];
 BEGIN
-    EXECUTE format(
-        'INSERT INTO %I.price_revisions AS stored (number, known_at, inserted, updated, deleted)'
-        ' VALUES ($1, clock_timestamp(), $2, $3, $4)'
-        ' ON CONFLICT (number) DO UPDATE SET known_at = excluded.known_at,'
-        ' inserted = stored.inserted + excluded.inserted,'
-        ' updated = stored.updated + excluded.updated, deleted = stored.deleted + excluded.deleted',
-        in_schema
-    ) USING revision, inserted, updated, deleted;
+    IF before = 'written' THEN
+        -- constraints were made immediate: too late for the end
+        EXECUTE format(
+            'UPDATE %I.price_revisions SET known_at = clock_timestamp(), inserted = inserted + $2,'
+            ' updated = updated + $3, deleted = deleted + $4 WHERE number = $1', in_schema
+        ) USING revision, inserted, updated, deleted;
+    ELSE
+        IF before = '' THEN
+            EXECUTE format(
+                'INSERT INTO %I.price_revisions (number, known_at) VALUES ($1, clock_timestamp())',
+                in_schema
+            ) USING revision;
+        ELSE
+            counts := ARRAY[
+                inserted + (before::bigint[])[1],
+                updated + (before::bigint[])[2],
+                deleted + (before::bigint[])[3]
+            ];
+        END IF;
+        PERFORM set_config('etf_backtest.price_counts', counts::text, true);
+    END IF;
     EXECUTE format(
         'INSERT INTO %I.price_series AS stored (symbol, revision)'
         ' SELECT DISTINCT symbol, $1 FROM unnest($2) AS touched (symbol) ORDER BY symbol'
@@ -266,6 +282,27 @@ BEGIN
     ) USING revision, symbols;
 END
 $$;
+
+CREATE FUNCTION "complete_price_revision"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
+DECLARE
+    before TEXT := coalesce(current_setting('etf_backtest.price_counts', true), '');
+BEGIN
+    IF before IN ('', 'written') OR NEW.number IS DISTINCT FROM
+       nullif(current_setting('etf_backtest.price_revision', true), '')::bigint THEN
+        RETURN NULL;
+    END IF;
+    PERFORM set_config('etf_backtest.price_counts', 'written', true);
+    EXECUTE format(
+        'UPDATE %I.price_revisions SET known_at = clock_timestamp(), inserted = $2, updated = $3,'
+        ' deleted = $4 WHERE number = $1', TG_TABLE_SCHEMA
+    ) USING NEW.number, (before::bigint[])[1], (before::bigint[])[2], (before::bigint[])[3];
+    RETURN NULL;
+END
+$$;
+
+CREATE CONSTRAINT TRIGGER "price_revisions_complete" AFTER INSERT ON "price_revisions"
+    DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION "complete_price_revision"();
 
 CREATE FUNCTION "keep_inserted_prices"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
@@ -303,6 +340,8 @@ CREATE TRIGGER "market_data_keep_inserted" AFTER INSERT ON "market_data"
 CREATE FUNCTION "keep_updated_prices"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
     current_revision BIGINT := current_setting('etf_backtest.price_revision')::bigint;
+    -- making one for each row would take as long as all the rest
+    one_id TEXT := gen_random_uuid()::text;
     found RECORD;
 BEGIN
     SELECT array_agg(DISTINCT symbol) AS symbols, count(*) FILTER (WHERE is_new) AS rows
@@ -315,15 +354,16 @@ BEGIN
     ) AS changed;
     IF found.rows > 0 THEN
         EXECUTE format(
-            'INSERT INTO %I.market_data_history (symbol, date, open, high, low, close,'
+            'INSERT INTO %I.market_data_history (id, symbol, date, open, high, low, close,'
             ' adjusted_close, volume, dividend_amount, split_ratio, split_adjusted, source,'
             ' valid_from, valid_to)'
-            ' SELECT o.symbol, o.date, o.open, o.high, o.low, o.close, o.adjusted_close, o.volume,'
+            ' SELECT (left($2, 28) || lpad(to_hex(row_number() OVER ()), 8, ''0''))::uuid,'
+            ' o.symbol, o.date, o.open, o.high, o.low, o.close, o.adjusted_close, o.volume,'
             ' o.dividend_amount, o.split_ratio, o.split_adjusted, o.source, o.revision, $1'
             ' FROM old_rows AS o LEFT JOIN new_rows AS n USING (id)'
             ' WHERE o.revision < $1 AND (n.id IS NULL OR n.revision = $1)',
             TG_TABLE_SCHEMA
-        ) USING current_revision;
+        ) USING current_revision, one_id;
         EXECUTE format('SELECT %I.note_price_revision($1, $2, 0, $3, 0)', TG_TABLE_SCHEMA)
             USING TG_TABLE_SCHEMA::text, found.symbols::text[], found.rows::bigint;
     END IF;
@@ -338,19 +378,22 @@ CREATE TRIGGER "market_data_keep_updated" AFTER UPDATE ON "market_data"
 CREATE FUNCTION "keep_deleted_prices"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
     current_revision BIGINT := current_setting('etf_backtest.price_revision')::bigint;
+    -- making one for each row would take as long as all the rest
+    one_id TEXT := gen_random_uuid()::text;
     found RECORD;
 BEGIN
     SELECT array_agg(DISTINCT symbol) AS symbols, count(*) AS rows INTO found FROM old_rows;
     IF found.rows > 0 THEN
         EXECUTE format(
-            'INSERT INTO %I.market_data_history (symbol, date, open, high, low, close,'
+            'INSERT INTO %I.market_data_history (id, symbol, date, open, high, low, close,'
             ' adjusted_close, volume, dividend_amount, split_ratio, split_adjusted, source,'
             ' valid_from, valid_to)'
-            ' SELECT symbol, date, open, high, low, close, adjusted_close, volume,'
-            ' dividend_amount, split_ratio, split_adjusted, source, revision, $1'
+            ' SELECT (left($2, 28) || lpad(to_hex(row_number() OVER ()), 8, ''0''))::uuid,'
+            ' symbol, date, open, high, low, close, adjusted_close, volume, dividend_amount,'
+            ' split_ratio, split_adjusted, source, revision, $1'
             ' FROM old_rows WHERE revision < $1',
             TG_TABLE_SCHEMA
-        ) USING current_revision;
+        ) USING current_revision, one_id;
         EXECUTE format('SELECT %I.note_price_revision($1, $2, 0, 0, $3)', TG_TABLE_SCHEMA)
             USING TG_TABLE_SCHEMA::text, found.symbols::text[], found.rows::bigint;
     END IF;
