@@ -30,6 +30,13 @@ async def insert(prices: Connection, first: int, last: int) -> None:
     )
 
 
+async def take_back(prices: Connection, first: int, last: int) -> None:
+    """Insert, back to a savepoint."""
+    await prices.execute("SAVEPOINT before")
+    await insert(prices, first, last)
+    await prices.execute("ROLLBACK TO SAVEPOINT before")
+
+
 async def revisions(prices: Connection) -> list[tuple[int, int, int]]:
     rows = await prices.fetch(
         "SELECT inserted, updated, deleted FROM price_revisions ORDER BY number"
