@@ -167,15 +167,6 @@ def show_export(report: ExportReport, *, json: bool) -> None:
         )
         return
     console.show_line(f"{report.path}: {_rows(report.rows)} of {_symbols(report.symbols)}")
-    if closes == ["not said"]:
-        return
-    if len(closes) == 1:
-        console.narrate(f"import it with --closes {closes[0]}")
-    else:
-        console.narrate(
-            "--closes is one word for a whole file, and what is stored of these closes is "
-            f"{', '.join(closes)}: export the symbols to files of their own to import them again"
-        )
 
 
 def show_coverage(stored: Sequence[Coverage], *, json: bool) -> None:

@@ -16,6 +16,12 @@ from etf_backtest.providers.dates import sessions
 from etf_backtest.providers.decimals import is_text, whole_numbers
 from etf_backtest.providers.layouts import Layout
 from etf_backtest.providers.source import PriceBatch
+from etf_backtest.providers.split_flags import (
+    ONE_SPLIT,
+    refuse_unsaid_splits,
+    split_flags,
+    with_word,
+)
 from etf_backtest.providers.symbol_names import stooq_symbol
 from etf_backtest.typing import BoolArray, DateArray, IndexArray
 
@@ -24,7 +30,13 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 131_072
 """Rows of a batch: of them its memory is made, not of the file."""
-ONE_SPLIT = 10 ** SCALES["split_ratio"]
+
+
+_RULES = {
+    "symbol": "unreadable_symbol",
+    "date": "unreadable_date",
+    "split_adjusted": "unreadable_flag",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +95,11 @@ def price_batch(cells: Cells, layout: Layout) -> PriceBatch:
     ------
     LayoutError
         A column is of a type that has no such values; or closes and a split are there, and nobody
-        has said whether the closes are divided by later splits.
+        has said whether the closes are divided by later splits, or its column contradicts you.
     """
     batch = _wide(cells, layout) if layout.wide else _long(cells, layout)
     if layout.split_adjusted is None:
-        _refuse_unsaid_splits(batch.bars)
+        refuse_unsaid_splits(batch.bars, batch.split_adjusted)
     return batch
 
 
@@ -109,6 +121,10 @@ def _long(cells: Cells, layout: Layout) -> PriceBatch:
             whole = name == "volume" and not layout.rounds_volume
             numbers[name], wrong = whole_numbers(column, SCALES[name], name=name, whole=whole)
             problems.add(name, column, wrong)
+    flags = None
+    if "split_adjusted" in columns:
+        flags, wrong = split_flags(columns["split_adjusted"])
+        problems.add("split_adjusted", columns["split_adjusted"], wrong)
     if "capital_gains" in columns:
         _add_gains(columns["capital_gains"], numbers, problems)
     if layout.format == "yahoo" and "split_ratio" in numbers:
@@ -124,8 +140,12 @@ def _long(cells: Cells, layout: Layout) -> PriceBatch:
     ]
     bars = Bars.from_columns(symbols, codes, dates, rows=cells.rows, **numbers)
     if findings:
-        bars = _with_symbols_in_order(bars.take(problems.good(count)))
-    return PriceBatch(bars, tuple(findings))
+        good = problems.good(count)
+        bars = _with_symbols_in_order(bars.take(good))
+        flags = None if flags is None else flags[good]
+    if flags is not None:
+        flags = with_word(flags, layout.split_adjusted, bars)
+    return PriceBatch(bars, tuple(findings), flags)
 
 
 def _reject(
@@ -140,7 +160,7 @@ def _reject(
     code = int(codes[position])
     date = dates[position]
     return Finding(
-        rule=f"unreadable_{name}" if name in ("symbol", "date") else "unreadable_number",
+        rule=_RULES.get(name, "unreadable_number"),
         level=Level.REJECT,
         message=message,
         symbol=symbols[code] if code >= 0 else None,
@@ -308,15 +328,3 @@ def _wide_reject(
         row=int(cells.rows[row]),
         text=cells.text(row),
     )
-
-
-def _refuse_unsaid_splits(bars: Bars) -> None:
-    """Closes with splits look like any others, whether divided by them or not."""
-    real = (bars.close != UNKNOWN) & (bars.split_ratio != UNKNOWN) & (bars.split_ratio != ONE_SPLIT)
-    if real.any():
-        row = int(np.flatnonzero(real)[0])
-        raise LayoutError(
-            f"has closes and splits ({bars.symbol(row)} on {bars.dates[row]}), and does not say "
-            "whether its closes are as traded or already divided by later splits",
-            remedy="say --closes traded or --closes split-adjusted",
-        )

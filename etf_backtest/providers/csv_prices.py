@@ -121,7 +121,7 @@ class CsvPrices:
             self.layout,
         )
         findings = sorted((*rejects, *batch.findings), key=lambda finding: finding.row or 0)
-        return records.size, PriceBatch(batch.bars, tuple(findings))
+        return records.size, PriceBatch(batch.bars, tuple(findings), batch.split_adjusted)
 
     def _misshapen(self, block: Block, record: int, width: int) -> Finding:
         cells = int(block.cells[record])

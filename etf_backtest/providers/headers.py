@@ -27,6 +27,7 @@ _LONG = (
         "dividend": "dividend_amount",
         "dividends": "dividend_amount",
         "split_ratio": "split_ratio",
+        "split_adjusted": "split_adjusted",
     }
 )
 _STOOQ = _BARS | {

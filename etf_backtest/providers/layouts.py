@@ -73,14 +73,15 @@ class Layout:
     names : tuple of str
         The header as it stands.
     fields : tuple of str or None
-        What each column is: symbol, date, one of `SCALES`, capital_gains, period, clock; None of
-        those that are not taken.
+        What each column is: symbol, date, one of `SCALES`, split_adjusted, capital_gains, period,
+        clock; None of those that are not taken.
     symbols : tuple of str
         Of a wide table: the symbol of each column after the first.
     symbol : str, optional
         The one symbol of a table that has no column of them.
     split_adjusted : bool, optional
-        Whether its closes are divided by later splits; None where nobody has said it.
+        Whether its closes are divided by later splits; None where nobody has said it of all of
+        them: a column split_adjusted may say it of each.
     no_distributions : bool
         Dividends and splits are 0 and 1 where the table is silent.
     """

@@ -12,30 +12,32 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import numpy as np
 
 from etf_backtest.errors import PriceFileError
-from etf_backtest.market.bars import SCALES, UNKNOWN, Bars
+from etf_backtest.market.bars import SCALES, UNKNOWN
 from etf_backtest.providers.new_file import new_file
+from etf_backtest.providers.source import PriceBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     Write = Callable[[pa.RecordBatch], None]
 
-COLUMNS = ("symbol", "date", *SCALES)
+COLUMNS = ("symbol", "date", *SCALES, "split_adjusted")
 _PRECISION = 19
 """Digits of a whole number of 64 bits."""
 
 
-def write_prices(path: Path, batches: Iterable[Bars], *, overwrite: bool = False) -> int:
+def write_prices(path: Path, batches: Iterable[PriceBatch], *, overwrite: bool = False) -> int:
     """Write bars as our long form: CSV, gzipped CSV or Parquet, by the ending of the name.
 
-    Importing the file gives the same numbers, to the last place. The file is there whole or not at
-    all. Whether closes are split-adjusted is not in it: say it with --closes when importing.
+    Importing the file gives the same numbers, to the last place, and of each row whether its close
+    is split-adjusted: true, false, or empty where not said. The file is there whole or not at all.
 
     Parameters
     ----------
     path : Path
         *.csv, *.csv.gz or *.parquet. Parquet has decimals and dates as such, and checksums.
-    batches : iterable of Bars
+    batches : iterable of PriceBatch
+        Their bars and `split_adjusted`; where that is None, it is not said.
     overwrite : bool
         Take the place of a file that is there.
 
@@ -61,12 +63,12 @@ def write_prices(path: Path, batches: Iterable[Bars], *, overwrite: bool = False
     with ExitStack() as stack:
         file = stack.enter_context(new_file(path, overwrite=overwrite))
         write = stack.enter_context(writer(file))
-        for bars in batches:
+        for batch in batches:
             try:
-                write(_record_batch(bars))
+                write(_record_batch(batch))
             except pa.ArrowInvalid as error:
                 raise PriceFileError(path, f"cannot be written: {error}") from error
-            rows += len(bars)
+            rows += len(batch.bars)
     return rows
 
 
@@ -75,17 +77,22 @@ def _schema() -> pa.Schema:
 
     types: dict[str, pa.DataType] = {"symbol": pa.string(), "date": pa.date32()}
     types |= {name: pa.decimal128(_PRECISION, scale) for name, scale in SCALES.items()}
+    types["split_adjusted"] = pa.bool_()
     return pa.schema(types)
 
 
-def _record_batch(bars: Bars) -> pa.RecordBatch:
+def _record_batch(batch: PriceBatch) -> pa.RecordBatch:
     import pyarrow as pa
 
+    bars, said = batch.bars, batch.split_adjusted
+    flags = np.full(len(bars), np.nan) if said is None else said
     codes = pa.array(bars.codes, pa.int32())
     symbols = pa.DictionaryArray.from_arrays(codes, pa.array(bars.symbols, pa.string()))
     dates = pa.array(bars.dates, pa.date32())
     numbers = [_decimals(bars.numbers(name), scale) for name, scale in SCALES.items()]
-    return pa.record_batch([symbols.cast(pa.string()), dates, *numbers], schema=_schema())
+    closes: pa.Array[Any] = pa.array(flags == 1, pa.bool_(), mask=np.isnan(flags))
+    columns: list[pa.Array[Any]] = [symbols.cast(pa.string()), dates, *numbers, closes]
+    return pa.record_batch(columns, schema=_schema())
 
 
 def _decimals(numbers: np.ndarray[Any, np.dtype[np.int64]], scale: int) -> pa.Array[Any]:
@@ -112,7 +119,8 @@ def _csv(file: IO[bytes]) -> Iterator[Write]:
 
         def write(batch: pa.RecordBatch) -> None:
             columns = [batch.column(0), batch.column(1).cast(pa.string())]
-            columns += [_texts(column) for column in batch.columns[2:]]
+            columns += [_texts(column) for column in batch.columns[2:-1]]
+            columns.append(batch.column("split_adjusted").cast(pa.string()))
             writer.write_batch(pa.record_batch(columns, schema=schema))
 
         yield write

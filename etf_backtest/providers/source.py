@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from etf_backtest.market.bars import Bars
+from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.quality import Finding
+from etf_backtest.typing import FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class PriceBatch:
+@dataclass(frozen=True, slots=True, eq=False)
+class PriceBatch(FrozenArrays):
     """Some rows of a source.
 
     Attributes
@@ -21,10 +23,14 @@ class PriceBatch:
     findings : tuple of Finding
         A reject for each row that could not be read (with its text), and warnings. A row is in
         `bars` or has a reject here, never both and never neither.
+    split_adjusted : ndarray of float64, shape (rows,), optional
+        Whether the close of each of `bars` is divided by later splits: 1, or 0 as traded, or NaN
+        where not said. None: all as the source says it.
     """
 
     bars: Bars
     findings: tuple[Finding, ...] = ()
+    split_adjusted: FloatArray | None = None
 
 
 class PriceSource(Protocol):
@@ -40,7 +46,7 @@ class PriceSource(Protocol):
 
     @property
     def split_adjusted(self) -> bool | None:
-        """Whether its closes are divided by later splits; None where nobody has said it."""
+        """Whether its closes are divided by later splits; None where nobody has said it of all."""
         ...
 
     def batches(self) -> Iterator[PriceBatch]:

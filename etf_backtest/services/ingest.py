@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from etf_backtest.database.price_import import StoreReport, open_import
 from etf_backtest.errors import PriceDataError, RejectedPricesError
 from etf_backtest.market.bars import Bars
 from etf_backtest.market.quality import Finding, Level, SessionsSeen, check_bars
-from etf_backtest.typing import JsonObject
+from etf_backtest.providers.source import PriceBatch
+from etf_backtest.typing import BoolArray, JsonObject
 
 if TYPE_CHECKING:
     from etf_backtest.database.url import DatabaseUrl
@@ -143,10 +146,10 @@ async def import_prices(
         for source in sources:
             batches = good_bars(source, reading, seen, skip_bad=skip_bad, today=today)
             # reading is work: it goes on in a thread while the server takes the batch before
-            while (bars := await asyncio.to_thread(next, batches, None)) is not None:
-                await store.add(
-                    bars, source=source.name[:SOURCE_LENGTH], split_adjusted=source.split_adjusted
-                )
+            name = source.name[:SOURCE_LENGTH]
+            while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+                for bars, flag in _by_flag(batch, source.split_adjusted):
+                    await store.add(bars, source=name, split_adjusted=flag)
                 if progress is not None:
                     progress(reading.rows)
         if reading.rejects and not skip_bad:
@@ -183,7 +186,7 @@ def good_bars(
     *,
     skip_bad: bool,
     today: dt.date | None = None,
-) -> Iterator[Bars]:
+) -> Iterator[PriceBatch]:
     """Yield the rows of a source that can be stored, and note the rest in `reading`.
 
     Without `skip_bad` nothing more is yielded, and after `MOST_REJECTS` nothing more is read, once
@@ -198,10 +201,28 @@ def good_bars(
             raise RejectedPricesError(problems(reading.rejects), more=True)
         if reading.rejects and not skip_bad:
             continue
-        bars = batch.bars.take(~check.rejected) if check.rejected.any() else batch.bars
-        reading.add(bars)
-        if len(bars):
-            yield bars
+        good = _good(batch, check.rejected) if check.rejected.any() else batch
+        reading.add(good.bars)
+        if len(good.bars):
+            yield good
+
+
+def _good(batch: PriceBatch, rejected: BoolArray) -> PriceBatch:
+    flags = batch.split_adjusted
+    return PriceBatch(
+        batch.bars.take(~rejected), split_adjusted=None if flags is None else flags[~rejected]
+    )
+
+
+def _by_flag(batch: PriceBatch, split_adjusted: bool | None) -> Iterator[tuple[Bars, bool | None]]:
+    """The rows that say the same of their closes, together."""
+    flags = batch.split_adjusted
+    if flags is None:
+        yield batch.bars, split_adjusted
+        return
+    for flag, rows in ((False, flags == 0), (True, flags == 1), (None, np.isnan(flags))):
+        if rows.any():
+            yield batch.bars if rows.all() else batch.bars.take(rows), flag
 
 
 def problems(findings: Sequence[Finding]) -> list[str]:

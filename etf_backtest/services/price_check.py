@@ -159,7 +159,10 @@ def check_sources(
         _check(history, exchange or DEFAULT_EXCHANGE, named=exchange is not None, today=today)
         for source in sources
         for history in histories(
-            good_bars(source, reading, seen, skip_bad=True, today=today),
+            (
+                batch.bars if batch.split_adjusted is None else (batch.bars, batch.split_adjusted)
+                for batch in good_bars(source, reading, seen, skip_bad=True, today=today)
+            ),
             split_adjusted=source.split_adjusted,
         )
     ]

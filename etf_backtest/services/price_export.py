@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from etf_backtest.database.price_store import coverage
 from etf_backtest.database.stored_bars import StoredBars, stored_bars
 from etf_backtest.errors import NoPricesError
-from etf_backtest.market.bars import Bars
 from etf_backtest.providers.price_export import write_prices
+from etf_backtest.providers.source import PriceBatch
 from etf_backtest.services.price_panel import IMPORT_REMEDY, symbols_named
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ExportReport:
     rows : int
     symbols : tuple of str
     split_adjusted : tuple of (bool or None)
-        What is stored about the closes, each once: what to say when the file is imported.
+        What is stored about the closes, each once; the file says it row by row.
     """
 
     path: Path
@@ -81,12 +81,12 @@ async def export_prices(
     async def following() -> StoredBars | None:
         return await anext(stored, None)
 
-    def batches() -> Iterator[Bars]:
+    def batches() -> Iterator[PriceBatch]:
         # asked for by the thread that writes, answered by the loop that reads
         while (part := asyncio.run_coroutine_threadsafe(following(), loop).result()) is not None:
             found.append(part.bars.symbols[0])
             said.update(part.said)
-            yield part.bars
+            yield PriceBatch(part.bars, split_adjusted=part.split_adjusted)
         missing = [symbol for symbol in wanted if symbol not in found]
         if missing or not found:
             nobody = missing[0] if missing else "no symbol"

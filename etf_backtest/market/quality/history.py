@@ -109,7 +109,7 @@ class PriceHistory(FrozenArrays):
 
 
 def histories(
-    batches: Iterable[Bars], *, split_adjusted: bool | None = None
+    batches: Iterable[Bars | tuple[Bars, FloatArray]], *, split_adjusted: bool | None = None
 ) -> tuple[PriceHistory, ...]:
     """The histories of all symbols of some batches, in the order in which they first appear.
 
@@ -118,9 +118,10 @@ def histories(
 
     Parameters
     ----------
-    batches : iterable of Bars
+    batches : iterable of Bars, or of Bars and their flags
+        Flags say of each row whether its close is divided by later splits: 1, 0, or NaN.
     split_adjusted : bool, optional
-        Whether the source's closes are divided by later splits; None where it does not say.
+        The same of all rows without flags; None where the source does not say.
 
     Raises
     ------
@@ -129,7 +130,11 @@ def histories(
     """
     ids: dict[str, int] = {}
     parts = []
-    for bars in batches:
+    said = []
+    for batch in batches:
+        bars, flags = (batch, None) if isinstance(batch, Bars) else batch
+        default = np.nan if split_adjusted is None else float(split_adjusted)
+        said.append(np.full(len(bars), default) if flags is None else flags)
         numbers = np.array([ids.setdefault(name, len(ids)) for name in bars.symbols], np.int64)
         parts.append((numbers[bars.codes], bars))
     if not parts:
@@ -141,14 +146,14 @@ def histories(
         field: np.concatenate([_floats(bars, field) for _part, bars in parts])[order]
         for field in SCALES
     }
-    codes, dates = codes[order], dates[order]
+    codes, dates, flags = codes[order], dates[order], np.concatenate(said)[order]
     bounds = np.searchsorted(codes, np.arange(len(ids) + 1)).tolist()
     spans = zip(ids, bounds[:-1], bounds[1:], strict=True)
     return tuple(
         PriceHistory.from_columns(
             symbol,
             dates[start:stop],
-            split_adjusted=split_adjusted,
+            split_adjusted=flags[start:stop],
             **{field: column[start:stop] for field, column in columns.items()},
         )
         for symbol, start, stop in spans

@@ -46,8 +46,7 @@ def test_import_list_check_export_and_back(cli: RunCli, bars: Path, user_home: P
 
     ran = cli("prices", "export", "out.parquet")
     assert ran.out == "out.parquet: 4 rows of QQQ, SPY\n"
-    assert "import it with --closes traded" in ran.err
-    again = cli("prices", "import", "out.parquet", "--closes", "traded", "--json").data
+    again = cli("prices", "import", "out.parquet", "--json").data
     assert (again["unchanged"], again["revision"]) == (4, None)
 
 

@@ -198,18 +198,41 @@ async def test_what_is_exported_imports_as_the_same_to_the_last_place(
 ) -> None:
     (tmp_path / "in.csv").write_text(GOOD.replace("0,1\n", "0.000001,0.333333333333\n"))
     await import_prices(url, open_prices([tmp_path / "in.csv"], closes="traded").sources)
+    split = GOOD.replace("SPY", "VTI").replace("0,1\n", "0,4\n")
+    (tmp_path / "split.csv").write_text(split)
+    divided = open_prices([tmp_path / "split.csv"], closes="split-adjusted").sources
+    await import_prices(url, divided)
     await import_prices(url, [SamplePrices()])
+    # one symbol with all three, day by day: as traded, not said, divided by later splits
+    await fetch(
+        url,
+        "UPDATE market_data SET split_adjusted = NULL, split_ratio = 1 "
+        "WHERE symbol = 'SPY' AND date = '2024-01-03'",
+    )
+    await fetch(
+        url,
+        "INSERT INTO market_data (symbol, date, close, split_ratio, split_adjusted, source) "
+        "VALUES ('SPY', '2024-01-04', 100, 2, true, 'by hand')",
+    )
     report = await export_prices(url, tmp_path / name)
-    assert (report.rows, report.symbols[0], len(report.symbols)) == (11_322, "MTUM", 6)
-    assert report.split_adjusted == (False, None)
-    everything = f"SELECT symbol, date, {', '.join(SCALES)} FROM market_data ORDER BY 1, 2"
+    assert (report.rows, report.symbols[0], len(report.symbols)) == (11_325, "MTUM", 7)
+    assert report.split_adjusted == (False, None, True)
+    columns = f"symbol, date, {', '.join(SCALES)}, split_adjusted"
+    everything = f"SELECT {columns} FROM market_data ORDER BY 1, 2"
     before = await fetch(url, everything)
 
-    again = open_prices([tmp_path / name], closes="traded").sources
-    report_again = await import_prices(url, again)
-
-    assert (report_again.store.inserted, report_again.rows) == (0, 11_322)
-    assert await fetch(url, everything) == before
+    again = await import_prices(url, open_prices([tmp_path / name]).sources)
+    assert (again.store.inserted, again.store.updated, again.rows) == (0, 0, 11_325)
+    await fetch(url, "DELETE FROM market_data")
+    anew = await import_prices(url, open_prices([tmp_path / name]).sources)
+    assert anew.store.inserted == 11_325
+    stored = await fetch(url, everything)
+    assert [row["split_adjusted"] for row in stored if row["symbol"] == "SPY"] == [
+        False,
+        None,
+        True,
+    ]
+    assert stored == before
 
 
 async def test_nothing_is_written_where_a_symbol_has_nothing(

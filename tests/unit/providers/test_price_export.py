@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 from etf_backtest.errors import PriceFileError
 from etf_backtest.market.bars import SCALES, UNKNOWN, Bars
 from etf_backtest.providers.price_export import write_prices
+from etf_backtest.providers.source import PriceBatch
 from tests.unit.providers.reading import batches, findings
 
 ENDINGS = ("csv", "csv.gz", "parquet")
 numbers = st.integers(-(2**63) + 1, 2**63 - 1) | st.just(UNKNOWN) | st.integers(0, 10**6)
+flags = st.sampled_from([0.0, 1.0, np.nan])
 rows = st.tuples(
     st.sampled_from(["SPY", "BRK.B", "^GSPC"]),
     st.integers(-719162, 2932896),  # the years 1 to 9999
@@ -65,28 +67,47 @@ def test_what_is_read_back_is_what_was_written(
     content: list[tuple[str, int, tuple[int, ...]]],
 ) -> None:
     path = tmp_path_factory.mktemp("export") / f"prices.{ending}"
-    assert write_prices(path, [made(content[:2]), made(content[2:])]) == len(content)
+    written = [PriceBatch(made(content[:2])), PriceBatch(made(content[2:]))]
+    assert write_prices(path, written) == len(content)
     read = batches(path, closes="traded")
     assert content_of([batch.bars for batch in read]) == content
     assert not findings(read)
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+@given(said=st.lists(flags, min_size=1, max_size=6))
+def test_what_is_said_of_closes_is_read_back_row_by_row(
+    tmp_path_factory: pytest.TempPathFactory, ending: str, said: list[float]
+) -> None:
+    path = tmp_path_factory.mktemp("export") / f"prices.{ending}"
+    # no split: rows that say nothing are fine, too
+    unsplit: list[tuple[str, int, tuple[int, ...]]] = [
+        ("A", day, (UNKNOWN, UNKNOWN, UNKNOWN, 9, 9, 9, 9, 10**12)) for day in range(6)
+    ]
+    flags = np.array(said)
+    write_prices(path, [PriceBatch(made(unsplit[: len(said)]), split_adjusted=flags)])
+    (read,) = batches(path)
+    assert read.split_adjusted is not None
+    np.testing.assert_array_equal(read.split_adjusted, said)
+
+
 def test_csv_is_plain(tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
-    write_prices(path, [made([("SPY", 19724, (UNKNOWN, 0, 1, 4726500, 4000000, 100, 1, 10**12))])])
+    one = made([("SPY", 19724, (UNKNOWN, 0, 1, 4726500, 4000000, 100, 1, 10**12))])
+    said = (np.nan, 0.0, 1.0)
+    write_prices(path, [PriceBatch(one, split_adjusted=np.array([flag])) for flag in said])
     assert path.read_text() == (
-        "symbol,date,open,high,low,close,adjusted_close,volume,dividend_amount,split_ratio\n"
-        "SPY,2024-01-02,,0,0.0001,472.65,400,100,0.000001,1\n"
+        "symbol,date,open,high,low,close,adjusted_close,volume,dividend_amount,split_ratio,"
+        "split_adjusted\n"
+        "SPY,2024-01-02,,0,0.0001,472.65,400,100,0.000001,1,\n"
+        "SPY,2024-01-02,,0,0.0001,472.65,400,100,0.000001,1,false\n"
+        "SPY,2024-01-02,,0,0.0001,472.65,400,100,0.000001,1,true\n"
     )
-    write_prices(tmp_path / "prices.csv.gz", batch_of(path))
+    write_prices(tmp_path / "prices.csv.gz", batches(path))
     assert gzip.decompress((tmp_path / "prices.csv.gz").read_bytes()) == path.read_bytes()
 
 
-def batch_of(path: Path) -> list[Bars]:
-    return [batch.bars for batch in batches(path)]
-
-
-ONE = made([("A", 0, (1, 2, 3, 4, 5, 6, 7, 8))])
+ONE = PriceBatch(made([("A", 0, (1, 2, 3, 4, 5, 6, 7, 8))]))
 
 
 def test_a_file_that_is_there_stays_unless_it_may_go(tmp_path: Path) -> None:
@@ -103,7 +124,7 @@ def test_a_file_that_is_there_stays_unless_it_may_go(tmp_path: Path) -> None:
 def test_a_file_that_came_in_the_meantime_stays(tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
 
-    def late() -> Iterator[Bars]:
+    def late() -> Iterator[PriceBatch]:
         yield ONE
         path.write_text("theirs")
 
@@ -115,7 +136,7 @@ def test_a_file_that_came_in_the_meantime_stays(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_source_that_fails_leaves_nothing(tmp_path: Path, ending: str) -> None:
-    def failing() -> Iterator[Bars]:
+    def failing() -> Iterator[PriceBatch]:
         yield ONE
         raise KeyError("stopped")
 
@@ -149,7 +170,7 @@ def test_a_disk_that_takes_no_more_is_one_error_and_leaves_nothing(
         close=rng.integers(1, 10**9, 20_000),
     )
     with largest_file(64 * 1024), pytest.raises(PriceFileError) as caught:
-        write_prices(tmp_path / f"prices.{ending}", [many])
+        write_prices(tmp_path / f"prices.{ending}", [PriceBatch(many)])
     assert f"cannot be written: {os.strerror(errno.EFBIG)}" in str(caught.value)
     assert not list(tmp_path.iterdir())
 
@@ -169,5 +190,5 @@ def test_places_that_take_no_file_are_named(tmp_path: Path) -> None:
 
 def test_a_symbol_that_csv_cannot_have_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PriceFileError, match="cannot be written: CSV values may not contain"):
-        write_prices(tmp_path / "prices.csv", [made([('A,"', 0, (1,) * len(SCALES))])])
+        write_prices(tmp_path / "prices.csv", [PriceBatch(made([('A,"', 0, (1,) * len(SCALES))]))])
     assert not list(tmp_path.iterdir())

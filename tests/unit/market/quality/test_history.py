@@ -65,3 +65,10 @@ def test_histories_that_are_none() -> None:
         PriceHistory.from_columns("SPY", DAYS, price=[1.0, 2.0, 3.0])
     with pytest.raises(PriceDataError, match="stands twice"):
         histories([Bars.from_columns(["A"], np.zeros(2, int), DAYS[[0, 0]])])
+
+
+def test_flags_go_with_their_rows() -> None:
+    late = Bars.from_columns(["A"], np.zeros(1, int), DAYS[[1]], close=np.array([10_000]))
+    early = Bars.from_columns(["A"], np.zeros(1, int), DAYS[[0]], close=np.array([10_000]))
+    (history,) = histories([(late, np.array([1.0])), early], split_adjusted=False)
+    np.testing.assert_array_equal(history.split_adjusted, [0, 1])
