@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from etf_backtest.providers.source import PriceSource
     from etf_backtest.services.ingest import ImportReport
+    from etf_backtest.services.price_check import SplitCheck
 
 app = typer.Typer(
     no_args_is_help=True, help="Prices: import, fetch, check, export, and their past."
@@ -161,7 +162,8 @@ def import_(
             )
     report = _import(sources, skip_bad=skip_bad, provider="sample" if sample else "file")
     written = _write_rejects(report, rejects)
-    prices_view.show_import(report, sources=sources, rejects=written, json=json)
+    splits = _check_splits(report)
+    prices_view.show_import(report, splits, sources=sources, rejects=written, json=json)
 
 
 def _import(sources: Sequence[PriceSource], *, skip_bad: bool, provider: str) -> ImportReport:
@@ -178,6 +180,12 @@ def _import(sources: Sequence[PriceSource], *, skip_bad: bool, provider: str) ->
     except RejectedPricesError as error:
         prices_view.narrate_problems(error.problems)
         raise
+
+
+def _check_splits(report: ImportReport) -> SplitCheck:
+    from etf_backtest.services.price_check import check_splits
+
+    return with_url(lambda url: check_splits(url, report.symbols))
 
 
 def _rejects_path(sources: Sequence[PriceSource]) -> Path:

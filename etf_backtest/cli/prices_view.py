@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from etf_backtest.providers.source import PriceSource
     from etf_backtest.services.fetch_report import FetchReport
     from etf_backtest.services.ingest import ImportReport
-    from etf_backtest.services.price_check import PriceCheck, SourceCheck
+    from etf_backtest.services.price_check import PriceCheck, SourceCheck, SplitCheck
     from etf_backtest.services.price_export import ExportReport
 
 MOST_LINES = 20
@@ -24,10 +25,36 @@ MOST_LINES = 20
 
 
 def show_import(
-    report: ImportReport, *, sources: Sequence[PriceSource], rejects: Path | None, json: bool
+    report: ImportReport,
+    splits: SplitCheck,
+    *,
+    sources: Sequence[PriceSource],
+    rejects: Path | None,
+    json: bool,
 ) -> None:
-    """What an import did."""
-    _narrate_findings(report.warnings)
+    """What an import did, what contradicts the splits that are stored now, and where to look."""
+    warnings = (*report.warnings, *splits.findings)
+    _narrate_findings(warnings)
+    if not splits.complete:
+        console.narrate(
+            f"splits of the first {len(splits.symbols)} symbols that have any were compared with "
+            "their closes; all are by: etf-backtest prices check"
+        )
+    _show_stored(report, warnings, sources=sources, rejects=rejects, json=json)
+    if report.store.revision is not None:
+        names = report.symbols if len(report.symbols) <= 3 else ()
+        command = shlex.join(["etf-backtest", "prices", "check", *names])
+        console.narrate(f"look at it: {command}")
+
+
+def _show_stored(
+    report: ImportReport,
+    warnings: Sequence[Finding],
+    *,
+    sources: Sequence[PriceSource],
+    rejects: Path | None,
+    json: bool,
+) -> None:
     if json:
         console.show_json(
             {
@@ -42,7 +69,7 @@ def show_import(
                 "revision": report.store.revision,
                 "rejected": [finding.to_dict() for finding in report.rejects],
                 "rejects_file": None if rejects is None else str(rejects),
-                "warnings": [finding.to_dict() for finding in report.warnings],
+                "warnings": [finding.to_dict() for finding in warnings],
             }
         )
         return

@@ -30,6 +30,17 @@ if TYPE_CHECKING:
     from etf_backtest.providers.source import PriceSource
 
 _EXCHANGES = "SELECT symbol, exchange FROM etf_info WHERE symbol = ANY($1) AND exchange IS NOT NULL"
+_WITH_SPLITS = """
+SELECT symbol FROM unnest($1::text[]) WITH ORDINALITY AS named(symbol, place)
+WHERE EXISTS (SELECT FROM market_data AS stored
+              WHERE stored.symbol = named.symbol AND stored.split_ratio <> 1)
+ORDER BY place LIMIT $2
+"""
+SPLIT_RULES = frozenset(
+    {"split_adjusted_contradicted", "split_adjusted_unclear", "split_ratio_inverted"}
+)
+MOST_SPLIT_SYMBOLS = 50
+"""The histories of so many symbols with splits are looked at after an import."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,25 @@ class SourceCheck:
     series: tuple[PriceCheck, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SplitCheck:
+    """What stored closes say about the splits stored beside them.
+
+    Attributes
+    ----------
+    symbols : tuple of str
+        Those that have a split and were looked at.
+    findings : tuple of Finding
+        Of `SPLIT_RULES`, by symbol and date.
+    complete : bool
+        Whether no other of the symbols has a split.
+    """
+
+    symbols: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    complete: bool
+
+
 async def check_stored_prices(
     url: DatabaseUrl,
     symbols: str | Sequence[str] = (),
@@ -129,6 +159,34 @@ async def check_stored_prices(
         if progress is not None:
             progress(len(checks))
     return tuple(checks)
+
+
+async def check_splits(
+    url: DatabaseUrl, symbols: str | Sequence[str], *, most: int = MOST_SPLIT_SYMBOLS
+) -> SplitCheck:
+    """Check the stored splits of symbols against their closes: the rules of `SPLIT_RULES` alone.
+
+    They need no sessions of an exchange, so it takes milliseconds for a symbol.
+
+    Parameters
+    ----------
+    url : DatabaseUrl
+    symbols : str or sequence of str
+        Those without a split, or of which nothing is stored, are passed over.
+    most : int
+        So many symbols with splits are looked at, the first that are named.
+    """
+    async with direct_connection(url) as connection:
+        rows = await connection.fetch(_WITH_SPLITS, list(symbols_named(symbols)), most + 1)
+    split = tuple(row["symbol"] for row in rows)
+    looked_at = split[:most]
+    findings = [
+        finding
+        async for stored in stored_bars(url, looked_at)
+        for finding in check_series(_history(stored)).findings
+        if finding.rule in SPLIT_RULES
+    ]
+    return SplitCheck(looked_at, tuple(findings), complete=len(split) <= most)
 
 
 def check_sources(

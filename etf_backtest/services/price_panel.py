@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -105,9 +106,9 @@ async def load_prices(
     ]
     used = [each for each in (*own.values(), *others.values()) if isinstance(each, PriceSeries)]
     seams = (
-        _seam_note(stored[each.symbol])
+        _seam_note(stored[each.symbol], each.basis)
         for each in used
-        if each.basis is PriceBasis.ADJUSTED_CLOSE and len(stored[each.symbol].sources) > 1
+        if len(stored[each.symbol].sources) > 1
     )
     unused = (
         (splice.date, note)
@@ -136,11 +137,15 @@ def _own_or_none(symbol: str, stored: Mapping[str, StoredSeries]) -> PriceSeries
         return error
 
 
-def _seam_note(series: StoredSeries) -> str:
+def _seam_note(series: StoredSeries, basis: PriceBasis) -> str:
     parts = ", ".join(f"{source} from {date}" for date, source in series.sources[:3])
     more = "" if len(series.sources) <= 3 else f" and {len(series.sources) - 3} more"
+    origin = f"come from more than one source ({parts}{more})"
+    if basis is not PriceBasis.ADJUSTED_CLOSE:
+        check = f"etf-backtest prices check {shlex.quote(series.symbol)}"
+        return f"{series.symbol}: closes {origin}: check them with {check}"
     return (
-        f"{series.symbol}: adjusted closes come from more than one source ({parts}{more}); vendors "
+        f"{series.symbol}: adjusted closes {origin}; vendors "
         "adjust the whole history anew at every dividend, so returns at the seams may be wrong: "
         "import one file for the whole history"
     )

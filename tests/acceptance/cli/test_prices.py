@@ -50,6 +50,33 @@ def test_import_list_check_export_and_back(cli: RunCli, bars: Path, user_home: P
     assert (again["unchanged"], again["revision"]) == (4, None)
 
 
+def test_an_import_tells_that_closes_contradict_its_word(cli: RunCli, user_home: Path) -> None:
+    # 2 for 1 on 2024-01-04: closes that go on at 100 are divided by it already
+    (user_home / "split.csv").write_text(
+        "symbol,date,close,dividend_amount,split_ratio\n"
+        "SPY,2024-01-02,100,0,1\nSPY,2024-01-03,101,0,1\n"
+        "SPY,2024-01-04,100.5,0,2\nSPY,2024-01-05,101,0,1\n"
+    )
+    ran = cli("prices", "import", "split.csv", "--closes", "traded", "--json")
+    (warning,) = ran.data["warnings"]
+    assert (warning["rule"], warning["date"]) == ("split_adjusted_contradicted", "2024-01-04")
+    assert "warning: SPY, 2024-01-04: close 100.5 after 101 with a split of 2" in ran.err
+    assert "closes are said to be as traded" in ran.err
+    assert ran.err.endswith("look at it: etf-backtest prices check SPY\n")
+    # nothing new: nothing to look at, and still wrong
+    ran = cli("prices", "import", "split.csv", "--closes", "traded")
+    assert "closes are said to be as traded" in ran.err
+    assert "look at it" not in ran.err
+    ran = cli("prices", "import", "split.csv", "--closes", "split-adjusted")
+    assert "4 updated" in ran.out
+    assert ran.err == "look at it: etf-backtest prices check SPY\n"
+
+
+def test_an_import_of_many_symbols_names_none(cli: RunCli) -> None:
+    ran = cli("prices", "import", "--sample")  # 5 symbols
+    assert ran.err.endswith("look at it: etf-backtest prices check\n")
+
+
 def test_bad_rows_are_listed_and_nothing_is_stored(cli: RunCli, bars: Path) -> None:
     bars.write_text(BARS + "QQQ,2024-01-03,-1,0,1\nQQQ,2024-01-04,1,200,0,1\n")
     ran = cli("prices", "import", "bars.csv", code=1)

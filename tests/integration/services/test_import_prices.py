@@ -26,7 +26,7 @@ from etf_backtest.providers.sample_prices import SamplePrices
 from etf_backtest.providers.source import PriceBatch, PriceSource
 from etf_backtest.services import ingest
 from etf_backtest.services.ingest import import_prices
-from etf_backtest.services.price_check import check_sources, check_stored_prices
+from etf_backtest.services.price_check import check_sources, check_splits, check_stored_prices
 from etf_backtest.services.price_export import export_prices
 from etf_backtest.services.price_panel import load_prices
 
@@ -304,6 +304,49 @@ async def test_symbols_that_are_not_stored_cannot_be_checked(url: DatabaseUrl) -
     await import_prices(url, [SamplePrices()])
     with pytest.raises(NoPricesError, match=r"QUALL: no prices are stored.*did you mean QUAL"):
         await check_stored_prices(url, ["QUALL"])
+
+
+async def test_splits_are_compared_with_closes(url: DatabaseUrl, tmp_path: Path) -> None:
+    # 2 for 1 on the second day. OK: 100 to 50 is as traded; FLAT: 100 to 100 is divided already;
+    # DOWN: 100 to 200 is the inverse; NONE has no split
+    closes = {"NONE": 100, "OK": 50, "FLAT": 100, "DOWN": 200}
+    lines = [
+        line
+        for symbol, close in closes.items()
+        for line in (
+            f"{symbol},2024-01-02,100,0,1",
+            f"{symbol},2024-01-03,{close},0,{1 if symbol == 'NONE' else 2}",
+            f"{symbol},2024-01-04,{close},0,1",
+        )
+    ]
+    (tmp_path / "x.csv").write_text(
+        "symbol,date,close,dividend_amount,split_ratio\n" + "\n".join(lines) + "\n"
+    )
+    await import_prices(url, open_prices([tmp_path / "x.csv"], closes="traded").sources)
+    check = await check_splits(url, [*closes, "UNKNOWN"])
+    assert (check.symbols, check.complete) == (("OK", "FLAT", "DOWN"), True)
+    assert [(f.symbol, f.rule, f.date) for f in check.findings] == [
+        ("DOWN", "split_ratio_inverted", dt.date(2024, 1, 3)),
+        ("FLAT", "split_adjusted_contradicted", dt.date(2024, 1, 3)),
+    ]
+    few = await check_splits(url, list(closes), most=2)
+    assert (few.symbols, few.complete) == (("OK", "FLAT"), False)
+    assert [finding.symbol for finding in few.findings] == ["FLAT"]
+    none = await check_splits(url, "none")
+    assert (none.symbols, none.findings, none.complete) == ((), (), True)
+
+
+async def test_closes_of_two_sources_are_noted(url: DatabaseUrl, tmp_path: Path) -> None:
+    head = "symbol,date,close,dividend_amount,split_ratio\n"
+    (tmp_path / "a.csv").write_text(head + "SPY,2024-01-02,100,0,1\nQQQ,2024-01-02,50,0,1\n")
+    (tmp_path / "b.csv").write_text(head + "SPY,2024-01-03,101,0,1\n")
+    await import_prices(url, open_prices([tmp_path / "a.csv"], closes="traded").sources)
+    assert (await load_prices(url, "SPY")).notes == ()
+    await import_prices(url, open_prices([tmp_path / "b.csv"], closes="traded").sources)
+    assert (await load_prices(url, ["SPY", "QQQ"])).notes == (
+        "SPY: closes come from more than one source (a.csv from 2024-01-02, b.csv from "
+        "2024-01-03): check them with etf-backtest prices check SPY",
+    )
 
 
 async def test_one_source_and_one_symbol_need_no_list_around_them(
