@@ -118,9 +118,7 @@ class Bars(FrozenArrays):
         unknown = np.full(count, UNKNOWN)
         if strange := numbers.keys() - SCALES.keys():
             raise TypeError(f"bars have no {', '.join(sorted(strange))}")
-        columns = {
-            field: np.array(numbers.get(field, unknown), dtype=np.int64) for field in SCALES
-        }
+        columns = {field: np.array(numbers.get(field, unknown), dtype=np.int64) for field in SCALES}
         return cls(
             symbols=tuple(symbols),
             codes=codes.astype(np.int32),
