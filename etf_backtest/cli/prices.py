@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -160,21 +161,29 @@ def import_(
                 f"{rejects} is there already: remove it, or give another name with --rejects",
                 param_hint="--rejects",
             )
-    report = _import(sources, skip_bad=skip_bad, provider="sample" if sample else "file")
-    written = _write_rejects(report, rejects)
+    report = _import(sources, rejects=rejects, provider="sample" if sample else "file")
+    written = rejects if report.rejects else None
     splits = _check_splits(report)
     prices_view.show_import(report, splits, sources=sources, rejects=written, json=json)
 
 
-def _import(sources: Sequence[PriceSource], *, skip_bad: bool, provider: str) -> ImportReport:
+def _import(sources: Sequence[PriceSource], *, rejects: Path | None, provider: str) -> ImportReport:
+    """Store prices; bad rows are skipped where there is a file for them."""
     from etf_backtest.errors import RejectedPricesError
+    from etf_backtest.providers.rejects_file import write_rejects
     from etf_backtest.services.ingest import import_prices
 
+    tell = None if rejects is None else partial(write_rejects, rejects)
     try:
         with console.counting("rows read") as progress:
             return with_url(
                 lambda url: import_prices(
-                    url, sources, skip_bad=skip_bad, provider=provider, progress=progress
+                    url,
+                    sources,
+                    skip_bad=rejects is not None,
+                    provider=provider,
+                    progress=progress,
+                    tell_rejects=tell,
                 )
             )
     except RejectedPricesError as error:
@@ -190,15 +199,6 @@ def _check_splits(report: ImportReport) -> SplitCheck:
 
 def _rejects_path(sources: Sequence[PriceSource]) -> Path:
     return Path(f"{sources[0].name}.rejects.csv")
-
-
-def _write_rejects(report: ImportReport, path: Path | None) -> Path | None:
-    from etf_backtest.providers.rejects_file import write_rejects
-
-    if not report.rejects or path is None:
-        return None
-    write_rejects(path, report.rejects)
-    return path
 
 
 @app.command()

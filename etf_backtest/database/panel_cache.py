@@ -132,7 +132,8 @@ class PanelCache:
         for _newest, _used, size, path in sorted(files):
             if total <= self.most_bytes:
                 return
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # not a file, or not ours: the others are
+                path.unlink(missing_ok=True)
             total -= size
 
 

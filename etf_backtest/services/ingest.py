@@ -100,6 +100,7 @@ async def import_prices(
     provider: str = "file",
     details: JsonObject | None = None,
     progress: Callable[[int], None] | None = None,
+    tell_rejects: Callable[[Sequence[Finding]], object] | None = None,
 ) -> ImportReport:
     """Store everything that sources have, in one transaction.
 
@@ -121,6 +122,9 @@ async def import_prices(
         Kept with the revision.
     progress : callable, optional
         Told how many rows were read so far.
+    tell_rejects : callable, optional
+        Given the rows that are left out, if any, before the others are stored for good: if it
+        fails, nothing is.
 
     Raises
     ------
@@ -155,7 +159,9 @@ async def import_prices(
         if reading.rejects and not skip_bad:
             raise RejectedPricesError(problems(reading.rejects))
         report = await store.finish(skip_contradictory=skip_bad)
-    reading.note(report.contradictory)
+        reading.note(report.contradictory)
+        if reading.rejects and tell_rejects is not None:
+            tell_rejects(reading.rejects)
     return ImportReport(
         rows=reading.rows - len(report.contradictory),
         symbols=tuple(reading.symbols),

@@ -1,18 +1,4 @@
--- Part 1: what defaults below call.
-
--- Keys of rows that come in millions: version 7 begins with the time, so the index grows at its end
--- instead of everywhere. PostgreSQL 18 makes them; on an older server keys are random as before.
-DO $do$
-BEGIN
-    IF current_setting('server_version_num')::int >= 180000 THEN
-        CREATE FUNCTION "time_ordered_uuid"() RETURNS UUID LANGUAGE sql VOLATILE
-            AS 'SELECT pg_catalog.uuidv7()';
-    ELSE
-        CREATE FUNCTION "time_ordered_uuid"() RETURNS UUID LANGUAGE sql VOLATILE
-            AS 'SELECT pg_catalog.gen_random_uuid()';
-    END IF;
-END
-$do$;
+-- Part 1: what triggers and imports ask.
 
 -- The number of the revision that this transaction writes; see part 3.
 CREATE FUNCTION "current_price_revision"() RETURNS BIGINT LANGUAGE sql STABLE
@@ -38,14 +24,13 @@ ADD COLUMN     "status" "etf_status" NOT NULL DEFAULT 'active';
 -- What is stored already belongs to revision 1, and its closes were as traded: no other could be
 -- imported. Both are defaults of the moment, for which PostgreSQL does not rewrite the table.
 ALTER TABLE "market_data" ADD COLUMN     "revision" BIGINT NOT NULL DEFAULT 1,
-ADD COLUMN     "split_adjusted" BOOLEAN DEFAULT false,
-ALTER COLUMN "id" SET DEFAULT time_ordered_uuid();
-ALTER TABLE "market_data" ALTER COLUMN "revision" SET DEFAULT current_price_revision(),
+ADD COLUMN     "split_adjusted" BOOLEAN DEFAULT false;
+ALTER TABLE "market_data" ALTER COLUMN "revision" SET DEFAULT (NULLIF(current_setting('etf_backtest.price_revision'::text, true), ''::text))::bigint,
 ALTER COLUMN "split_adjusted" DROP DEFAULT;
 
 -- CreateTable
 CREATE TABLE "market_data_history" (
-    "id" UUID NOT NULL DEFAULT time_ordered_uuid(),
+    "id" UUID NOT NULL DEFAULT gen_random_uuid(),
     "symbol" VARCHAR(20) NOT NULL,
     "date" DATE NOT NULL,
     "open" DECIMAL(10,4),

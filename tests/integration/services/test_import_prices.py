@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -20,8 +21,10 @@ from etf_backtest.errors import (
     RejectedPricesError,
 )
 from etf_backtest.market.bars import SCALES, Bars
+from etf_backtest.market.quality import Finding
 from etf_backtest.providers.frame_prices import frame_prices
 from etf_backtest.providers.price_files import open_prices
+from etf_backtest.providers.rejects_file import write_rejects
 from etf_backtest.providers.sample_prices import SamplePrices
 from etf_backtest.providers.source import PriceBatch, PriceSource
 from etf_backtest.services import ingest
@@ -104,6 +107,22 @@ async def test_skip_bad_stores_the_good_rows_and_accounts_for_every_other(
         ("SPY", dt.date(2024, 1, 2), "a_good.csv"),
         ("SPY", dt.date(2024, 1, 3), "a_good.csv"),
     ]
+
+
+async def test_nothing_is_stored_where_the_bad_rows_cannot_be_told(
+    url: DatabaseUrl, files: tuple[PriceSource, ...], tmp_path: Path
+) -> None:
+    there = tmp_path / "rejects.csv"
+    there.write_text("mine")
+    for name in (there, tmp_path / "no folder" / "rejects.csv"):
+        with pytest.raises(PriceFileError):
+            await import_prices(
+                url, files, skip_bad=True, today=TODAY, tell_rejects=partial(write_rejects, name)
+            )
+        assert await fetch(url, "SELECT * FROM price_revisions") == []
+    told: list[Sequence[Finding]] = []
+    report = await import_prices(url, files, skip_bad=True, today=TODAY, tell_rejects=told.append)
+    assert [tuple(findings) for findings in told] == [report.rejects]
 
 
 async def test_twice_is_the_same_as_once(url: DatabaseUrl) -> None:
