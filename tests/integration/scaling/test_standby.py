@@ -56,11 +56,8 @@ async def primary_url(own_postgres: Cluster) -> str:
 async def caught_up(primary: str, standby: Cluster) -> None:
     """Wait until the standby shows what the primary has."""
     writer = await asyncpg.connect(primary)
-    # the servers of the tests commit without waiting for the log: this commit flushes those before
-    async with writer.transaction():
-        await writer.execute("SET LOCAL synchronous_commit = on")
-        await writer.execute("SELECT pg_current_xact_id()")
-    position = await writer.fetchval("SELECT pg_current_wal_flush_lsn()")
+    # the servers of the tests commit without waiting for the log: this writes all of it out
+    position = await writer.fetchval("SELECT pg_switch_wal()")
     await writer.close()
     reader = await asyncpg.connect(standby.url())
     deadline = time.monotonic() + WITHIN
