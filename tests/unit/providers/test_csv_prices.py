@@ -60,8 +60,9 @@ def test_every_digit_is_kept(tmp_path: Path) -> None:
         (HEAD + ROW).replace(",", " , "),
         HEAD.upper() + ROW,
         "note," + HEAD + '"two\nlines, ""quoted""",' + ROW,
-        gzip.compress((HEAD + ROW).encode()),
-        gzip.compress(HEAD.encode()) + gzip.compress(ROW.encode()),  # as `cat a.gz b.gz` makes it
+        gzip.compress((HEAD + ROW).encode(), mtime=0),
+        gzip.compress(HEAD.encode(), mtime=0)
+        + gzip.compress(ROW.encode(), mtime=0),  # as `cat a.gz b.gz` makes it
     ],
     ids=["plain", "mark", "CRLF", "CR", "quoted", "blanks", "upper", "note", "gzip", "two gzips"],
 )
@@ -129,10 +130,19 @@ def test_a_row_that_cannot_be_read_is_one_reject_with_its_text(
         (HEAD.encode("utf-16"), "is UTF-16, not UTF-8 (save it as UTF-8 and try again)"),
         ((HEAD + "Stra\u00dfe").encode("latin-1"), "(byte 44 is 0xDF, row 2)"),
         (HEAD + ROW + "\0" * 100, "has a NUL byte (byte 93, row 3)"),
-        (gzip.compress((HEAD + ROW).encode())[:-12], "is cut off: its gzip data ends early"),
-        (gzip.compress((HEAD + ROW).encode())[:12], "is cut off: its gzip data ends early"),
+        (
+            gzip.compress((HEAD + ROW).encode(), mtime=0)[:-12],
+            "is cut off: its gzip data ends early",
+        ),
+        (
+            gzip.compress((HEAD + ROW).encode(), mtime=0)[:12],
+            "is cut off: its gzip data ends early",
+        ),
         (b"\x1f\x8b\x08\0\0\0\0\0\0\0" + b"\xff" * 40, "has damaged gzip data"),
-        (gzip.compress(HEAD.encode()) + b"rubbish", "has damaged gzip data: Not a gzipped file"),
+        (
+            gzip.compress(HEAD.encode(), mtime=0) + b"rubbish",
+            "has damaged gzip data: Not a gzipped file",
+        ),
         (b"PK\x03\x04rest", "is a ZIP archive or an Excel workbook (save it as CSV or Parquet)"),
     ],
 )
@@ -242,7 +252,7 @@ def test_any_bytes_give_bars_or_one_clear_error(
     tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     directory = tmp_path_factory.mktemp("fuzz")
-    for start in (b"", b"symbol,date,close\nA,2024-01-02,", gzip.compress(b"date,A\n")):
+    for start in (b"", b"symbol,date,close\nA,2024-01-02,", gzip.compress(b"date,A\n", mtime=0)):
         try:
             read = batches(write(directory, start + content))
         except EtfBacktestError:
