@@ -63,7 +63,7 @@ $(STAMPS)/venv:
 	touch $@
 
 $(STAMPS)/python: $(STAMPS)/venv pyproject.toml $(CONSTRAINTS)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --editable '.[worker]'
 	touch $@
 
 $(STAMPS)/dev: $(STAMPS)/python

@@ -19,6 +19,36 @@ from etf_backtest.errors import SettingsError
 APP = "etf-backtest"
 PROJECT_MARKS = ("pyproject.toml", ".git")
 UrlSource = Literal["environment", ".env", "embedded"]
+SHORTEST_KEY = 32
+LIMITS = "ETF_BACKTEST_LIMITS_"
+
+
+class TierLimits(BaseModel):
+    """What a subscription tier may have; None: as much as anybody wants."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    portfolios: int | None = Field(default=None, ge=0)
+    queued: int | None = Field(default=None, ge=0)
+    """Backtests that are pending or running at a time."""
+
+
+class Limits(BaseModel):
+    """The limits of each tier."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    free: TierLimits = TierLimits(portfolios=10, queued=20)
+    basic: TierLimits = TierLimits(portfolios=100, queued=200)
+    premium: TierLimits = TierLimits()
+
+    def of(self, tier: str) -> TierLimits:
+        """Those of a tier by its name in the database."""
+        limits: TierLimits = getattr(self, tier)
+        return limits
+
+
+TIERS = tuple(Limits.model_fields)
 
 
 class Settings(BaseModel):
@@ -36,6 +66,14 @@ class Settings(BaseModel):
     """Holds what can be made again: Prisma Studio, panels (`ETF_BACKTEST_CACHE_DIR`)."""
     cache_size: int = Field(default=2**30, ge=0)
     """Bytes that cached panels may take; 0 turns them off (`ETF_BACKTEST_CACHE_SIZE`)."""
+    user: str | None = None
+    """Who acts, by e-mail address or id; None: the local user (`ETF_BACKTEST_USER`)."""
+    secret_key: SecretStr | None = None
+    """Signs tokens; None: a key of this machine's own, kept in `data_dir`
+    (`ETF_BACKTEST_SECRET_KEY`)."""
+    limits: Limits = Limits()
+    """By tier (`ETF_BACKTEST_LIMITS_FREE`, `..._BASIC`, `..._PREMIUM`: `portfolios=10 queued=20`;
+    `none` for no limit). The local user has none."""
 
     @field_validator("database_url")
     @classmethod
@@ -64,6 +102,16 @@ class Settings(BaseModel):
                 f"ETF_BACKTEST_CACHE_SIZE is {size!r}, expected a number of bytes, 500M or 2G"
             )
         return int(number) * unit
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < SHORTEST_KEY:
+            raise ValueError(
+                f"ETF_BACKTEST_SECRET_KEY is too short to sign with: give {SHORTEST_KEY} random "
+                'characters or more (python -c "import secrets; print(secrets.token_hex(32))")'
+            )
+        return key
 
     @field_validator("data_dir", "cache_dir")
     @classmethod
@@ -107,12 +155,35 @@ def load_settings(
             data_dir=Path(value("ETF_BACKTEST_DATA_DIR") or platformdirs.user_data_path(APP)),
             cache_dir=Path(value("ETF_BACKTEST_CACHE_DIR") or platformdirs.user_cache_path(APP)),
             **({} if (size := value("ETF_BACKTEST_CACHE_SIZE")) is None else {"cache_size": size}),
+            user=value("ETF_BACKTEST_USER"),
+            secret_key=None
+            if (key := value("ETF_BACKTEST_SECRET_KEY")) is None
+            else SecretStr(key),
+            limits=_read_limits({tier: value(f"{LIMITS}{tier.upper()}") for tier in TIERS}),
         )
     except ValidationError as error:
         # only the messages: pydantic's own text quotes the input, which may be a password
         reasons = "; ".join(str(e["msg"]).removeprefix("Value error, ") for e in error.errors())
         where = "" if source == "embedded" else f" (from {source})"
         raise SettingsError(f"{reasons}{where}") from None
+
+
+def _read_limits(texts: Mapping[str, str | None]) -> Limits:
+    """Limits as people write them, `portfolios=10 queued=none`; what is left out is as standard."""
+    standard, limits = Limits(), {}
+    for tier, text in texts.items():
+        numbers: dict[str, int | None] = dict(standard.of(tier))
+        for part in (text or "").replace(",", " ").split():
+            key, _, number = part.partition("=")
+            is_number = number.isascii() and number.isdecimal()
+            if key not in numbers or not (number == "none" or is_number):
+                raise SettingsError(
+                    f"{LIMITS}{tier.upper()} has {part!r}, expected portfolios=10 or queued=20, "
+                    "or none for a number"
+                )
+            numbers[key] = int(number) if is_number else None
+        limits[tier] = TierLimits.model_validate(numbers)
+    return Limits(**limits)
 
 
 def _read_env_file(directory: Path) -> Mapping[str, str | None]:

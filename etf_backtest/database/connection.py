@@ -18,6 +18,8 @@ class Database(WasmEngineMixin, Prisma):
 
     panels: PanelCache | None = None
     """Where panels of its prices are kept on this machine; None: nowhere."""
+    settings: Settings | None = None
+    """Those that it was connected with: who acts, limits; None where a client was made by hand."""
 
     @property
     def url(self) -> DatabaseUrl:
@@ -49,6 +51,7 @@ async def connect(
     url = await ensure_database(settings)
     database = Database(use_dotenv=False, log_queries=log_queries, datasource={"url": url.render()})
     database.panels = PanelCache(settings.cache_dir / "panels", settings.cache_size)
+    database.settings = settings
     await database.connect()
     try:
         yield database

@@ -11,6 +11,7 @@ from etf_backtest.database.client.enums import (
     ETFStatus,
     StrategyType,
     SubscriptionTier,
+    TokenPurpose,
 )
 from etf_backtest.database.client.errors import (
     PrismaError,
@@ -26,10 +27,13 @@ from etf_backtest.database.client.models import (
     PerformanceMetrics,
     Portfolio,
     PortfolioHolding,
+    SignInThrottle,
     Strategy,
     User,
+    UserToken,
 )
 from etf_backtest.database.client.types import (
+    BacktestCreateInput,
     BacktestWhereInput,
     ETFFactsCreateWithoutRelationsInput,
     ETFFactsUpdateInput,
@@ -39,12 +43,15 @@ from etf_backtest.database.client.types import (
     ETFProxyCreateInput,
     ETFProxyUpdateInput,
     PerformanceMetricsCreateInput,
+    PortfolioWhereInput,
     StrategyCreateWithoutRelationsInput,
+    StrategyWhereInput,
 )
 from etf_backtest.typing import JsonValue
 
 __all__ = [
     "Backtest",
+    "BacktestCreateInput",
     "BacktestStatus",
     "BacktestWhereInput",
     "ETFFacts",
@@ -64,15 +71,20 @@ __all__ = [
     "PerformanceMetricsCreateInput",
     "Portfolio",
     "PortfolioHolding",
+    "PortfolioWhereInput",
     "Prisma",
     "PrismaError",
+    "SignInThrottle",
     "Strategy",
     "StrategyCreateWithoutRelationsInput",
     "StrategyType",
+    "StrategyWhereInput",
     "SubscriptionTier",
     "TableNotFoundError",
+    "TokenPurpose",
     "UniqueViolationError",
     "User",
+    "UserToken",
     "to_json",
 ]
 

@@ -1,4 +1,4 @@
-"""Run a backtest and keep it: pending, running, then completed with its results or failed."""
+"""Run a backtest here and now and keep it, or leave it to a worker."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from etf_backtest import __version__
-from etf_backtest.database.models import BacktestStatus, PrismaError, to_json
-from etf_backtest.errors import BacktestFailedError, EtfBacktestError, NotFoundError
-from etf_backtest.services.metrics_row import metrics_row
-from etf_backtest.services.portfolios import check_capital
-from etf_backtest.services.request import Asked, Request, check_request, rules_with
+from etf_backtest.database.models import (
+    BacktestStatus,
+    PrismaError,
+    UniqueViolationError,
+    to_json,
+)
+from etf_backtest.errors import BacktestFailedError, EtfBacktestError
+from etf_backtest.services.acting import Who, acting_user
+from etf_backtest.services.request import asked_for, check_request
+from etf_backtest.services.stored_run import outcome_of, pending_row
 from etf_backtest.simulation import CONVENTIONS_VERSION, Rules, simulate
-from etf_backtest.simulation.result_data import rate_as_data
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
-    from etf_backtest.database.models import Backtest
-    from etf_backtest.database.price_store import DataState
+    from etf_backtest.database.models import Backtest, BacktestCreateInput
     from etf_backtest.market import MissingPolicy
     from etf_backtest.market.rates import DatedRates
+    from etf_backtest.services.request import Request
     from etf_backtest.simulation import SimulationResult
     from etf_backtest.strategies import Rebalance
-    from etf_backtest.typing import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,12 @@ async def run_backtest(
     missing: MissingPolicy | None = None,
     rebalance_offset: int | None = None,
     proxies: bool = True,
+    user: Who = None,
 ) -> BacktestRun:
-    """Run a stored strategy on a stored portfolio and keep what comes out.
+    """Run a stored strategy on a stored portfolio, and keep what comes out.
 
-    Everything is checked first. Then the row is written, which says at every moment how far it is;
-    results, metrics and the status completed are written in one transaction.
+    Everything is checked first, then computed; then the row, its results and its metrics are
+    written in one transaction. A process that is killed on the way has stored nothing.
 
     Parameters
     ----------
@@ -89,6 +93,8 @@ async def run_backtest(
         that to the strategy.
     proxies : bool
         Whether the proxies of young funds stand before their own prices (see `define_proxy`).
+    user : Actor or str, optional
+        Whose run it is: see `acting_user`.
 
     Returns
     -------
@@ -99,124 +105,92 @@ async def run_backtest(
     EtfBacktestError
         What was asked for cannot be (see `check_request`); no row was written.
     BacktestFailedError
-        The computation failed; the row says failed, with the reason.
+        The computation failed; a row was stored that says failed, with the reason.
     """
-    if initial_capital is not None:
-        check_capital(Decimal(str(initial_capital)))
-    single = {"rebalance": rebalance, "lag": lag, "cash_rate": cash_rate, "missing": missing}
-    chosen = rules_with(rules, initial_capital=initial_capital, **single)
     request = await check_request(
         db,
-        Asked(
-            portfolio,
-            strategy,
-            chosen,
-            start,
-            end,
-            benchmark,
-            name,
-            risk_free,
-            rebalance_offset,
-            proxies,
+        asked_for(
+            portfolio=portfolio,
+            strategy=strategy,
+            rules=rules,
+            start=start,
+            end=end,
+            benchmark=benchmark,
+            name=name,
+            risk_free=risk_free,
+            initial_capital=initial_capital,
+            rebalance=rebalance,
+            lag=lag,
+            cash_rate=cash_rate,
+            missing=missing,
+            rebalance_offset=rebalance_offset,
+            proxies=proxies,
         ),
+        await acting_user(db, user),
     )
-    row_id = str(uuid4())
-    creation = asyncio.ensure_future(
-        db.backtest.create(
-            data={
-                "id": row_id,
-                "userId": request.portfolio.userId,
-                "portfolioId": request.portfolio.id,
-                "strategyId": request.strategy_row.id,
-                "name": request.title,
-                "startDate": _midnight(start or request.window.start),
-                "endDate": _midnight(end or request.window.end),
-                "initialCapital": request.capital,
-                "benchmarkSymbol": request.benchmark,
-                "dataRevision": request.prices.number,
-                "options": to_json(
-                    {**request.rules.to_dict(), "risk_free": rate_as_data(request.risk_free)}
-                ),
-            }
-        )
-    )
+    row_id, began = str(uuid4()), dt.datetime.now(dt.UTC)
+    row: BacktestCreateInput = {
+        **pending_row(request),
+        "id": row_id,
+        "queuedAt": began,
+        "startedAt": began,
+        "engineVersion": __version__,
+        "conventionsVersion": CONVENTIONS_VERSION,
+    }
     try:
-        # whoever cancels must not leave a row behind that is written after it was looked for
-        await asyncio.shield(creation)
-        return await _run(db, row_id, request)
+        result = simulate(
+            request.panel,
+            request.strategy,
+            request.rules,
+            benchmark=request.benchmark,
+            risk_free=request.risk_free,
+            start=request.window.start,
+            end=request.window.end,
+        )
+        return BacktestRun(await _store(db, row, result, request), result)
     except EtfBacktestError as error:
-        await _mark_failed(db, row_id, str(error), error)
+        await _store_failure(db, row, str(error), error)
         raise BacktestFailedError(row_id, error.message, remedy=error.remedy) from error
     except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        await asyncio.wait([creation])
-        await _mark_failed(db, row_id, "interrupted", error)
+        await _store_failure(db, row, "interrupted", error)
         raise
     except BaseException as error:
-        # a bug, or the database is gone: the row must not say running for ever
-        await _mark_failed(db, row_id, f"{type(error).__name__}: {error}", error)
+        # a bug, or the database is gone: what was tried is told, where it can be
+        await _store_failure(db, row, f"{type(error).__name__}: {error}", error)
         raise
 
 
-async def _run(db: Database, backtest_id: str, request: Request) -> BacktestRun:
-    """Take a pending row through running to completed."""
-    await db.backtest.update(
-        where={"id": backtest_id},
-        data={
-            "status": BacktestStatus.running,
-            "engineVersion": __version__,
-            "conventionsVersion": CONVENTIONS_VERSION,
-        },
-    )
-    result = simulate(
-        request.panel,
-        request.strategy,
-        request.rules,
-        benchmark=request.benchmark,
-        risk_free=request.risk_free,
-        start=request.window.start,
-        end=request.window.end,
-    )
-    return BacktestRun(await _complete(db, backtest_id, result, request), result)
-
-
-async def _complete(
-    db: Database, backtest_id: str, result: SimulationResult, request: Request
+async def _store(
+    db: Database,
+    row: BacktestCreateInput,
+    result: SimulationResult,
+    request: Request,
 ) -> Backtest:
-    metrics, warnings = metrics_row(backtest_id, result)
-    results = {
-        **result.to_dict(),
-        "warnings": [*request.notes, *result.warnings, *warnings],
-        "prices": state_as_data(request.prices),
-    }
+    """The completed row with its metrics, in one transaction."""
+    outcome = outcome_of(row["id"], result, notes=request.notes, prices=request.prices)
     async with db.tx(max_wait=STORE_WITHIN, timeout=STORE_WITHIN) as transaction:
-        await transaction.performancemetrics.create(data=metrics)
-        row = await transaction.backtest.update(
-            where={"id": backtest_id},
-            data={"status": BacktestStatus.completed, "results": to_json(results)},
-            include={"metrics": True, "portfolio": True, "strategy": True},
+        stored = await transaction.backtest.create(
+            data={
+                **row,
+                "status": BacktestStatus.completed,
+                "results": to_json(outcome.results),
+            },
+            include={"portfolio": True, "strategy": True},
         )
-    if row is None:
-        raise NotFoundError("backtest", backtest_id, known=(), command="backtest list")
-    return row
+        stored.metrics = await transaction.performancemetrics.create(data=outcome.metrics)
+    return stored
 
 
-async def _mark_failed(db: Database, backtest_id: str, reason: str, error: BaseException) -> None:
-    """Mark the row failed, if it was written; `error` is on its way and stays the one raised."""
-    marking = db.backtest.update_many(
-        where={"id": backtest_id},
-        data={"status": BacktestStatus.failed, "errorMessage": reason},
+async def _store_failure(
+    db: Database, row: BacktestCreateInput, reason: str, error: BaseException
+) -> None:
+    """A failed row, if it is not stored as completed; `error` is on its way and stays the one."""
+    storing = db.backtest.create(
+        data={**row, "status": BacktestStatus.failed, "errorMessage": reason}
     )
     try:
-        await asyncio.shield(marking)
+        await asyncio.shield(storing)
+    except UniqueViolationError:
+        pass  # interrupted after it was stored
     except PrismaError as second:
-        error.add_note(f"backtest {backtest_id} could not be marked as failed: {second}")
-
-
-def state_as_data(state: DataState) -> JsonObject:
-    """The state of prices that a run used, for its results."""
-    symbols = {symbol: each.revision for symbol, each in state.symbols.items()}
-    return {"revision": state.number, "symbols": symbols}
-
-
-def _midnight(date: dt.date) -> dt.datetime:
-    return dt.datetime.combine(date, dt.time(tzinfo=dt.UTC))
+        error.add_note(f"backtest {row.get('id')} could not be stored as failed: {second}")

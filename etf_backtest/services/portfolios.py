@@ -12,7 +12,7 @@ from etf_backtest.database.models import UniqueViolationError
 from etf_backtest.database.price_store import coverage
 from etf_backtest.errors import InvalidPortfolioError, NameTakenError, NotFoundError
 from etf_backtest.market.bar import is_symbol
-from etf_backtest.services.accounts import local_user
+from etf_backtest.services.acting import Who, acting_user
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
@@ -38,8 +38,9 @@ async def create_portfolio(
     initial_capital: Decimal = Decimal(10_000),
     description: str | None = None,
     currency: str = "USD",
+    user: Who = None,
 ) -> Portfolio:
-    """Store a portfolio of the local user, with its holdings, or nothing.
+    """Store a portfolio with its holdings, or nothing.
 
     Parameters
     ----------
@@ -48,6 +49,8 @@ async def create_portfolio(
         cash.
     initial_capital : Decimal
         In `currency`; above 0, below 10^10, at most two decimals.
+    user : Actor or str, optional
+        Whose it is: see `acting_user`.
 
     Raises
     ------
@@ -59,11 +62,11 @@ async def create_portfolio(
     check_portfolio(
         name=name, allocations=allocations, initial_capital=initial_capital, currency=currency
     )
-    user = await local_user(db)
+    actor = await acting_user(db, user)
     try:
         return await db.portfolio.create(
             data={
-                "userId": user.id,
+                "userId": actor.id,
                 "name": name,
                 "description": description,
                 "initialCapital": initial_capital,
@@ -140,33 +143,33 @@ def check_capital(amount: Decimal) -> None:
         )
 
 
-async def find_portfolio(db: Database, name_or_id: str) -> Portfolio:
-    """The local user's portfolio of that name or id, with its holdings.
+async def find_portfolio(db: Database, name_or_id: str, *, user: Who = None) -> Portfolio:
+    """The user's portfolio of that name or id, with its holdings.
 
     Raises
     ------
     NotFoundError
         There is none; the message names those that are there.
     """
-    user = await local_user(db)
+    actor = await acting_user(db, user)
     portfolio_id = parse_uuid(name_or_id)
     portfolio = await db.portfolio.find_first(
-        where={"userId": user.id, "id": portfolio_id}
+        where={"userId": actor.id, "id": portfolio_id}
         if portfolio_id
-        else {"userId": user.id, "name": name_or_id},
+        else {"userId": actor.id, "name": name_or_id},
         include={"holdings": {"order_by": {"symbol": "asc"}}},
     )
     if portfolio is None:
-        known = [p.name for p in await list_portfolios(db)]
+        known = [p.name for p in await list_portfolios(db, user=actor)]
         raise NotFoundError("portfolio", name_or_id, known=known, command="portfolio list")
     return portfolio
 
 
-async def list_portfolios(db: Database) -> list[Portfolio]:
-    """The local user's portfolios with their holdings, by name."""
-    user = await local_user(db)
+async def list_portfolios(db: Database, *, user: Who = None) -> list[Portfolio]:
+    """The user's portfolios with their holdings, by name."""
+    actor = await acting_user(db, user)
     return await db.portfolio.find_many(
-        where={"userId": user.id},
+        where={"userId": actor.id},
         include={"holdings": {"order_by": {"symbol": "asc"}}},
         order={"name": "asc"},
     )

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Required, TypedDict, Unpack
 
 from etf_backtest.database.price_store import coverage
 from etf_backtest.errors import InvalidParametersError, NoPricesError
@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from etf_backtest.database.models import Portfolio
     from etf_backtest.database.models import Strategy as StrategyRow
     from etf_backtest.database.price_store import DataState
-    from etf_backtest.market import PricePanel
+    from etf_backtest.market import MissingPolicy, PricePanel
     from etf_backtest.market.rates import DatedRates
-    from etf_backtest.strategies import Strategy
+    from etf_backtest.services.acting import Actor
+    from etf_backtest.strategies import Rebalance, Strategy
 
 LONGEST_NAME = 255
 
@@ -49,10 +50,31 @@ class Asked:
     proxies: bool = True
 
 
+class RunArguments(TypedDict, total=False):
+    """The arguments of `run_backtest` that say what to run; portfolio and strategy are needed."""
+
+    portfolio: Required[str]
+    strategy: Required[str]
+    rules: Rules | None
+    start: dt.date | None
+    end: dt.date | None
+    benchmark: str | None
+    name: str | None
+    risk_free: float | DatedRates
+    initial_capital: Decimal | float | None
+    rebalance: Rebalance | None
+    lag: int | None
+    cash_rate: float | DatedRates | None
+    missing: MissingPolicy | None
+    rebalance_offset: int | None
+    proxies: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """All that a run needs, checked."""
 
+    actor: Actor
     title: str
     portfolio: Portfolio
     strategy_row: StrategyRow
@@ -64,7 +86,37 @@ class Request:
     panel: PricePanel
     prices: DataState
     window: FittedWindow
+    start: dt.date
+    """As it was asked for; what the window makes of it are sessions."""
+    end: dt.date
+    proxies: bool
     notes: tuple[str, ...]
+
+
+def asked_for(**given: Unpack[RunArguments]) -> Asked:
+    """What the arguments of `run_backtest` ask for.
+
+    Raises
+    ------
+    InvalidParametersError, InvalidPortfolioError
+        A rule is given twice or out of bounds; the capital cannot be used.
+    """
+    capital = given.get("initial_capital")
+    if capital is not None:
+        check_capital(Decimal(str(capital)))
+    single = {key: given.get(key) for key in ("rebalance", "lag", "cash_rate", "missing")}
+    return Asked(
+        given["portfolio"],
+        given["strategy"],
+        rules_with(given.get("rules"), initial_capital=capital, **single),
+        given.get("start"),
+        given.get("end"),
+        given.get("benchmark"),
+        given.get("name"),
+        given.get("risk_free", 0.0),
+        given.get("rebalance_offset"),
+        given.get("proxies", True),
+    )
 
 
 def rules_with(rules: Rules | None, **given: object) -> Rules:
@@ -108,8 +160,8 @@ def with_offset(rules: Rules, strategy: Strategy, offset: int) -> Rules:
     return rules.model_copy(update={"rebalance": moved})
 
 
-async def check_request(db: Database, asked: Asked) -> Request:
-    """Find and check everything that a run needs; nothing is written.
+async def check_request(db: Database, asked: Asked, actor: Actor) -> Request:
+    """Find and check everything that a run of somebody's needs; nothing is written.
 
     Raises
     ------
@@ -118,8 +170,8 @@ async def check_request(db: Database, asked: Asked) -> Request:
     UncoveredWindowError
         What was asked for cannot be.
     """
-    portfolio = await find_portfolio(db, asked.portfolio)
-    strategy_row = await find_strategy(db, asked.strategy)
+    portfolio = await find_portfolio(db, asked.portfolio, user=actor)
+    strategy_row = await find_strategy(db, asked.strategy, user=actor)
     capital = portfolio.initialCapital
     if "initial_capital" in asked.rules.model_fields_set:
         capital = Decimal(repr(asked.rules.initial_capital))
@@ -146,6 +198,7 @@ async def check_request(db: Database, asked: Asked) -> Request:
         risk_free,
     )
     return Request(
+        actor=actor,
         title=title,
         portfolio=portfolio,
         strategy_row=strategy_row,
@@ -157,6 +210,9 @@ async def check_request(db: Database, asked: Asked) -> Request:
         panel=loaded.panel,
         prices=loaded.state,
         window=window,
+        start=asked.start or window.start,
+        end=asked.end or window.end,
+        proxies=asked.proxies,
         notes=(
             *allocation_notes(strategy, allocations),
             *loaded.notes_from(window.start),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from etf_backtest.services.comparison import Data
 from etf_backtest.services.price_panel import load_prices
-from etf_backtest.services.rules_file import rules_of
+from etf_backtest.services.stored_run import StoredOptions
 from etf_backtest.simulation import Rules, SimulationResult, simulate
 from etf_backtest.simulation.ledger import simulate_ledger
 from etf_backtest.simulation.proxy_share import splices_of
@@ -52,11 +52,10 @@ class RunInputs:
     @classmethod
     def of(cls, row: Backtest) -> RunInputs:
         """Those of a completed row."""
-        options, results = cast("Data", row.options), stored_results(row)
-        rules, risk_free = rules_of(dict(options), owner="the stored options")
+        options, results = StoredOptions.of(row), stored_results(row)
         return cls(
-            rules,
-            risk_free,
+            options.rules,
+            options.risk_free,
             cast("Data", results["strategy"]),
             cast("str | None", results["benchmark"]),
             cast("Mapping[str, str]", results.get("asked_window") or results["window"]),

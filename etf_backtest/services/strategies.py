@@ -1,4 +1,4 @@
-"""Stored strategies: those of the system and the local user's own."""
+"""Stored strategies: those of the system and users' own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from etf_backtest.errors import (
     NotFoundError,
     UnknownStrategyError,
 )
-from etf_backtest.services.accounts import local_user
+from etf_backtest.services.acting import Who, acting_user
 from etf_backtest.services.portfolios import check_name, parse_uuid
 from etf_backtest.services.written import explained, meant
 from etf_backtest.strategies import STRATEGIES, find_strategy_class
@@ -129,8 +129,9 @@ async def create_strategy(
     kind: str,
     parameters: Mapping[str, object] | None = None,
     description: str | None = None,
+    user: Who = None,
 ) -> StrategyRow:
-    """Store a strategy of the local user, with all its parameters and their JSON schema.
+    """Store a strategy of the user's, with all its parameters and their JSON schema.
 
     Parameters
     ----------
@@ -140,6 +141,8 @@ async def create_strategy(
         What differs from the defaults.
     description : str, optional
         By default the first line of the class's docstring.
+    user : Actor or str, optional
+        Whose it is: see `acting_user`.
 
     Raises
     ------
@@ -154,11 +157,11 @@ async def create_strategy(
     await _refuse_system_name(db, name)
     chosen = strategy_kind(kind)
     values = chosen.checked(parameters or {})
-    user = await local_user(db)
+    actor = await acting_user(db, user)
     try:
         return await db.strategy.create(
             data={
-                "userId": user.id,
+                "userId": actor.id,
                 "name": name,
                 "type": StrategyType(chosen.stored_type),
                 "implementation": chosen.implementation,
@@ -217,16 +220,16 @@ def references(row: StrategyRow) -> str | None:
     return None if section is None else " ".join(section[1].split())
 
 
-async def list_strategies(db: Database) -> list[StrategyRow]:
-    """What the local user can run: the system's strategies first, then the user's, by name."""
-    user = await local_user(db)
+async def list_strategies(db: Database, *, user: Who = None) -> list[StrategyRow]:
+    """What the user can run: the system's strategies first, then the user's own, by name."""
+    actor = await acting_user(db, user)
     return await db.strategy.find_many(
-        where={"OR": [{"isSystem": True}, {"userId": user.id}]},
+        where={"OR": [{"isSystem": True}, {"userId": actor.id}]},
         order=[{"isSystem": "desc"}, {"name": "asc"}],
     )
 
 
-async def find_strategy(db: Database, name_or_id: str) -> StrategyRow:
+async def find_strategy(db: Database, name_or_id: str, *, user: Who = None) -> StrategyRow:
     """The strategy of that name or id; the user's own goes before the system's of the same name.
 
     Both can be there only where an earlier release stored the user's.
@@ -236,7 +239,7 @@ async def find_strategy(db: Database, name_or_id: str) -> StrategyRow:
     NotFoundError
         There is none; the message names those that are there.
     """
-    strategies = await list_strategies(db)
+    strategies = await list_strategies(db, user=user)
     strategy_id = parse_uuid(name_or_id)
     for strategy in reversed(strategies):
         if strategy_id == strategy.id if strategy_id else name_or_id == strategy.name:

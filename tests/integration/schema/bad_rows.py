@@ -85,6 +85,24 @@ CHECKS = [
     bad("strategies_implementation_not_blank", type="'custom'", implementation="' '"),
     bad("strategies_system_without_owner", is_system="true"),
     bad("strategies_system_without_owner", user_id="NULL"),
+    bad("user_tokens_email_not_blank", email="' '"),
+    bad("user_tokens_expires_at_finite", expires_at="'infinity'"),
+    bad("sign_in_throttles_subject_sha256", subject="'ada'"),
+    bad("sign_in_throttles_failures_positive", failures="0"),
+    bad("sign_in_throttles_blocked_until_finite", blocked_until="'infinity'"),
+    bad("backtests_priority_range", priority="101"),
+    bad("backtests_priority_range", priority="-101"),
+    bad("backtests_attempts_not_negative", attempts="-1"),
+    bad("backtests_lease_when_running", status="'running'", lease_expires_at="now()"),
+    bad(
+        "backtests_lease_when_running",
+        status="'running'",
+        attempt_id=EXISTING_BUT_UNKNOWN,
+        lease_expires_at="'infinity'",
+    ),
+    bad_without_trigger(
+        "backtests_lease_when_running", attempt_id=EXISTING_BUT_UNKNOWN, lease_expires_at="now()"
+    ),
     bad("backtests_name_not_blank", name="' '"),
     bad("backtests_dates_finite", start_date="'-infinity'"),
     bad("backtests_dates_finite", end_date="'infinity'"),
@@ -278,6 +296,7 @@ DUPLICATES = [
     bad("users_pkey", email="'other@example.org'"),
     bad("users_email_key", id="gen_random_uuid()"),
     bad("users_email_lower_key", id="gen_random_uuid()", email="'aDA@EXAMPLE.org'"),
+    bad("sign_in_throttles_subject_key"),
     bad("portfolios_pkey", name="'other'"),
     bad("portfolios_user_id_name_key", id="gen_random_uuid()"),
     bad("portfolio_holdings_portfolio_id_symbol_key", allocation="0.1"),
@@ -294,6 +313,8 @@ DUPLICATES = [
     bad("packed_prices_symbol_key"),
 ]
 NAMELESS_KEYS = (
+    "user_tokens",
+    "sign_in_throttles",
     "portfolio_holdings",
     "performance_metrics",
     "market_data",
@@ -307,6 +328,7 @@ NAMELESS_KEYS = (
 )
 
 DANGLING = [
+    bad("user_tokens_user_id_fkey", user_id=EXISTING_BUT_UNKNOWN),
     bad("portfolios_user_id_fkey", user_id=EXISTING_BUT_UNKNOWN),
     bad("portfolio_holdings_portfolio_id_fkey", portfolio_id=EXISTING_BUT_UNKNOWN),
     bad("strategies_user_id_fkey", user_id=EXISTING_BUT_UNKNOWN),

@@ -17,6 +17,17 @@ BACKTEST: Final = "'00000000-0000-4000-8000-000000000004'"
 # what a row needs, in an order in which foreign keys are there when they are needed
 VALID: Final[dict[str, dict[str, str]]] = {
     "users": {"id": USER, "email": "'Ada@example.org'", "password_hash": "'hash'"},
+    "user_tokens": {
+        "user_id": USER,
+        "purpose": "'verify_email'",
+        "email": "'Ada@example.org'",
+        "expires_at": "'2100-01-01 00:00:00+00'",
+    },
+    "sign_in_throttles": {
+        "subject": "sha256('ada@example.org')",
+        "failures": "1",
+        "blocked_until": "'2022-12-28 21:00:00+00'",
+    },
     "portfolios": {"id": PORTFOLIO, "user_id": USER, "name": "'core'"},
     "portfolio_holdings": {"portfolio_id": PORTFOLIO, "symbol": "'SPY'", "allocation": "0.6"},
     "strategies": {"id": STRATEGY, "user_id": USER, "name": "'hold'", "type": "'buy_and_hold'"},

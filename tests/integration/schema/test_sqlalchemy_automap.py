@@ -21,6 +21,7 @@ from tests.integration.schema.rows import KEPT, TABLES
 Class = type[Any]
 
 DAY, NEXT_DAY = dt.date(2014, 1, 2), dt.date(2022, 12, 28)
+LATER = dt.datetime(2100, 1, 1, tzinfo=dt.UTC)
 
 
 @pytest.fixture
@@ -54,6 +55,10 @@ def new_rows(classes: dict[str, Class]) -> Iterator[Any]:
         options={"rebalance": ["monthly"]},
     )
     yield from (user, portfolio, strategy, backtest)
+    yield classes["user_tokens"](
+        users=user, purpose="verify_email", email="ada@example.org", expires_at=LATER
+    )
+    yield classes["sign_in_throttles"](subject=bytes(32), failures=1, blocked_until=LATER)
     yield classes["portfolio_holdings"](
         portfolios=portfolio, symbol="SPY", allocation=Decimal("0.3333")
     )
@@ -116,6 +121,8 @@ def change(connection: Connection) -> None:
     with Session(connection) as session:
         for name, column, value in (
             ("users", "last_name", "Lovelace"),
+            ("user_tokens", "used_at", LATER),
+            ("sign_in_throttles", "failures", 2),
             ("portfolios", "description", "all of it"),
             ("portfolio_holdings", "allocation", Decimal("0.5")),
             ("strategies", "parameters", {"lag": 1}),
@@ -163,6 +170,8 @@ async def test_automap_reads_and_writes_every_table(sqlalchemy_url: str) -> None
         assert row.created_at.utcoffset() == dt.timedelta(0)
         assert row.created_at < row.updated_at
     assert rows["users"].subscription_tier == "free"
+    assert rows["user_tokens"].used_at == LATER
+    assert rows["sign_in_throttles"].failures == 2
     assert rows["portfolios"].initial_capital == Decimal("12345.67")
     assert rows["portfolio_holdings"].allocation == Decimal("0.5")
     assert rows["strategies"].parameters == {"lag": 1}
