@@ -64,8 +64,10 @@ from etf_backtest.errors.records import (
     BacktestFailedError,
     InvalidPortfolioError,
     NameTakenError,
+    NotCancellableError,
     NotFoundError,
     NothingToVerifyError,
+    NotRetryableError,
 )
 from etf_backtest.errors.simulation import (
     AllocationError,
@@ -120,8 +122,10 @@ __all__ = [
     "NoPricesError",
     "NoSessionsError",
     "NodeMissingError",
+    "NotCancellableError",
     "NotConfirmedError",
     "NotFoundError",
+    "NotRetryableError",
     "NothingToVerifyError",
     "OptimizationError",
     "OptionalDependencyError",

@@ -70,3 +70,32 @@ class NothingToVerifyError(EtfBacktestError):
         )
         self.backtest_id = backtest_id
         self.status = status
+
+
+class NotCancellableError(EtfBacktestError):
+    """A backtest that has ended cannot be cancelled any more."""
+
+    def __init__(self, backtest_id: str, status: str) -> None:
+        super().__init__(
+            f"backtest {backtest_id} is {status}: only one that is pending or running can be "
+            "cancelled",
+            remedy=f"see what became of it: etf-backtest backtest show {backtest_id[:8]}",
+        )
+        self.backtest_id = backtest_id
+        self.status = status
+
+
+class NotRetryableError(EtfBacktestError):
+    """A backtest that has not failed cannot be tried again."""
+
+    def __init__(self, backtest_id: str, status: str) -> None:
+        short = backtest_id[:8]
+        super().__init__(
+            f"backtest {backtest_id} is {status}: only one that failed can be tried again",
+            remedy="ask for another one: etf-backtest backtest submit"
+            if status == "completed"
+            else f"wait for it (etf-backtest backtest watch {short}), or cancel it first "
+            f"(etf-backtest backtest cancel {short})",
+        )
+        self.backtest_id = backtest_id
+        self.status = status
