@@ -5,6 +5,12 @@ one line each and exits with `exit_code`. Errors of the database's engine are pr
 classes (`etf_backtest.database.client.errors`).
 """
 
+from etf_backtest.errors.access import (
+    OthersPortfolioError,
+    PrivatePortfolioError,
+    StrategyInUseError,
+    SystemStrategyError,
+)
 from etf_backtest.errors.base import (
     EtfBacktestError,
     NotConfirmedError,
@@ -12,6 +18,7 @@ from etf_backtest.errors.base import (
     SettingsError,
 )
 from etf_backtest.errors.funds import FundFileError, FundProblem, UnknownCategoryError
+from etf_backtest.errors.limits import LimitReachedError
 from etf_backtest.errors.postgres import (
     ClusterVersionError,
     DatabaseConnectionError,
@@ -112,6 +119,7 @@ __all__ = [
     "InvalidPortfolioError",
     "LayoutError",
     "LeverageError",
+    "LimitReachedError",
     "LookAheadError",
     "MalformedAnswerError",
     "MigrationNameError",
@@ -129,6 +137,7 @@ __all__ = [
     "NothingToVerifyError",
     "OptimizationError",
     "OptionalDependencyError",
+    "OthersPortfolioError",
     "OutputError",
     "PriceDataError",
     "PriceFileError",
@@ -136,6 +145,7 @@ __all__ = [
     "PricesNotStoredError",
     "PricesTwiceError",
     "PrismaNotInstalledError",
+    "PrivatePortfolioError",
     "ProjectNotFoundError",
     "ProviderCacheError",
     "ProviderError",
@@ -149,12 +159,14 @@ __all__ = [
     "SettingsError",
     "SimulationError",
     "SpliceError",
+    "StrategyInUseError",
     "StudioDatabaseError",
     "StudioInstallError",
     "StudioPortError",
     "StudioStoppedError",
     "StudioUrlError",
     "SymbolNotFoundError",
+    "SystemStrategyError",
     "UncoveredWindowError",
     "UndefinedMetricError",
     "UnknownCategoryError",
