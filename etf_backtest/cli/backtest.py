@@ -9,15 +9,8 @@ import typer
 
 from etf_backtest.cli import backtest_diff, backtest_view, console, verification_view
 from etf_backtest.cli.backtest_data import as_data
-from etf_backtest.cli.options import JSON, parse_date
-from etf_backtest.cli.rule_options import (
-    RULES_FILE,
-    Given,
-    in_options,
-    lone_offset,
-    merged,
-    with_rule_options,
-)
+from etf_backtest.cli.options import JSON
+from etf_backtest.cli.run_options import RUN_CONTEXT, RunArguments, with_run_options
 from etf_backtest.cli.session import with_database
 
 app = typer.Typer(
@@ -36,70 +29,17 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-@app.command(context_settings={"allow_extra_args": True})
-@with_rule_options
-def run(
-    context: typer.Context,
-    portfolio: Annotated[str, typer.Option("--portfolio", "-p", help="Name or id.")],
-    strategy: Annotated[str, typer.Option("--strategy", "-s", help="Name or id.")],
-    rules: Given,
-    start: Annotated[
-        str | None, typer.Option("--from", help="First day, 2015-01-31; all there is by default.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", help="Last day; all there is by default.")
-    ] = None,
-    benchmark: Annotated[
-        str | None, typer.Option("--benchmark", "-b", help="A symbol to compare with.")
-    ] = None,
-    name: Annotated[str | None, typer.Option(help="A name for the row.")] = None,
-    rules_file: RULES_FILE = None,
-    no_proxies: Annotated[
-        bool, typer.Option("--no-proxies", help="Only a fund's own prices (see etf splice).")
-    ] = False,
-    json: JSON = False,
-) -> None:
+@app.command(context_settings=RUN_CONTEXT)
+@with_run_options
+def run(asked: RunArguments, json: JSON = False) -> None:
     """Run a backtest, store it, and show its metrics and its curve.
 
     Example: etf-backtest backtest run -p balanced -s fixed-weights --rebalance quarterly
     --commission-bps 5 --cash-flow '-500 monthly' --from 2015-01-02 -b QUAL
     """
-    if context.args:
-        raise typer.BadParameter(
-            f"{' '.join(context.args)!r} is left over: what has blanks in it needs quotes, "
-            "--cash-flow '-500 monthly' for one"
-        )
-    if benchmark is not None and not benchmark.strip():
-        raise typer.BadParameter("give a symbol", param_hint="--benchmark")
-    first = None if start is None else parse_date(start, "--from")
-    last = None if end is None else parse_date(end, "--to")
-    if first and last and first >= last:
-        raise typer.BadParameter(f"{last} is not after {first}", param_hint="--to")
-    from etf_backtest.errors import InvalidParametersError
     from etf_backtest.services.backtest import run_backtest
-    from etf_backtest.services.rules_file import read_rules, rules_of
 
-    file = {} if rules_file is None else read_rules(rules_file)
-    fields, offset = merged(file, rules), lone_offset(file, rules)
-    try:
-        chosen, risk_free = rules_of(fields)
-    except InvalidParametersError as error:
-        raise in_options(error, rules) from None
-    done = with_database(
-        lambda db: run_backtest(
-            db,
-            portfolio=portfolio,
-            strategy=strategy,
-            rules=chosen,
-            start=first,
-            end=last,
-            benchmark=benchmark,
-            name=name,
-            risk_free=risk_free,
-            rebalance_offset=offset,
-            proxies=not no_proxies,
-        )
-    )
+    done = with_database(lambda db: run_backtest(db, **asked))
     backtest_view.show(done.backtest, json=json)
 
 
