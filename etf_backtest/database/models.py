@@ -14,6 +14,7 @@ from etf_backtest.database.client.enums import (
     TokenPurpose,
 )
 from etf_backtest.database.client.errors import (
+    ForeignKeyViolationError,
     PrismaError,
     TableNotFoundError,
     UniqueViolationError,
@@ -46,6 +47,7 @@ from etf_backtest.database.client.types import (
     PortfolioWhereInput,
     StrategyCreateWithoutRelationsInput,
     StrategyWhereInput,
+    UserWhereInput,
 )
 from etf_backtest.typing import JsonValue
 
@@ -65,6 +67,7 @@ __all__ = [
     "ETFProxyCreateInput",
     "ETFProxyUpdateInput",
     "ETFStatus",
+    "ForeignKeyViolationError",
     "Json",
     "MarketData",
     "PerformanceMetrics",
@@ -85,6 +88,7 @@ __all__ = [
     "UniqueViolationError",
     "User",
     "UserToken",
+    "UserWhereInput",
     "to_json",
 ]
 

@@ -16,6 +16,7 @@ from etf_backtest.database.price_history import changes_between
 from etf_backtest.database.price_store import price_state
 from etf_backtest.errors import EtfBacktestError, NothingToVerifyError
 from etf_backtest.metrics import METRIC_NAMES
+from etf_backtest.services.acting import Who, acting_user
 from etf_backtest.services.attribution_result import (
     Attribution,
     MetricChange,
@@ -46,7 +47,9 @@ LISTED_CHANGES = 10
 """So many changes of prices are listed; the others are counted."""
 
 
-async def attribute(db: Database, first_id: str, second_id: str | None = None) -> Attribution:
+async def attribute(
+    db: Database, first_id: str, second_id: str | None = None, *, user: Who = None
+) -> Attribution:
     """Attribute the change of each metric between two stored runs to what differs in them.
 
     Parameters
@@ -54,6 +57,8 @@ async def attribute(db: Database, first_id: str, second_id: str | None = None) -
     first_id, second_id : str
         Ids, or the first characters of them. Without a second the first is compared with itself as
         it would come out now: with the prices and the engine of today.
+    user : Actor or str, optional
+        Who asks, and may see both: see `acting_user`.
 
     Raises
     ------
@@ -62,7 +67,9 @@ async def attribute(db: Database, first_id: str, second_id: str | None = None) -
     NothingToVerifyError
         One is not completed.
     """
-    rows = [await find_backtest(db, each) for each in (first_id, second_id) if each is not None]
+    actor = await acting_user(db, user)
+    wanted = [each for each in (first_id, second_id) if each is not None]
+    rows = [await find_backtest(db, each, to="see", user=actor) for each in wanted]
     for row in rows:
         if row.results is None:
             raise NothingToVerifyError(row.id, str(row.status))

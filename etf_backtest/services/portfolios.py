@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -10,16 +11,25 @@ from uuid import UUID
 
 from etf_backtest.database.models import UniqueViolationError
 from etf_backtest.database.price_store import coverage
-from etf_backtest.errors import InvalidPortfolioError, NameTakenError, NotFoundError
+from etf_backtest.errors import (
+    InvalidPortfolioError,
+    NameTakenError,
+    NotFoundError,
+    OthersPortfolioError,
+)
 from etf_backtest.market.bar import is_symbol
-from etf_backtest.services.acting import Who, acting_user
+from etf_backtest.services.access import Action, portfolios_to, public_portfolios
+from etf_backtest.services.acting import Actor, Who, acting_user
+from etf_backtest.services.limits import room_for_portfolio
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
-    from etf_backtest.database.models import Portfolio
+    from etf_backtest.database.models import Portfolio, PortfolioWhereInput
 
 ALLOCATION_SCALE = Decimal("0.0001")
 MONEY_LIMIT = Decimal(10) ** 10
+STORE_WITHIN = dt.timedelta(minutes=1)
+"""For the transaction that stores a portfolio: it waits for others of the same user's."""
 
 
 def parse_uuid(text: str) -> str | None:
@@ -58,28 +68,32 @@ async def create_portfolio(
         Saying which value is wrong and what was expected.
     NameTakenError
         The user has a portfolio of that name.
+    LimitReachedError
+        The user has as many as the tier allows.
     """
     check_portfolio(
         name=name, allocations=allocations, initial_capital=initial_capital, currency=currency
     )
     actor = await acting_user(db, user)
     try:
-        return await db.portfolio.create(
-            data={
-                "userId": actor.id,
-                "name": name,
-                "description": description,
-                "initialCapital": initial_capital,
-                "currency": currency,
-                "holdings": {
-                    "create": [
-                        {"symbol": symbol, "allocation": allocation}
-                        for symbol, allocation in allocations.items()
-                    ]
+        async with db.tx(max_wait=STORE_WITHIN, timeout=STORE_WITHIN) as transaction:
+            await room_for_portfolio(transaction, actor, db.settings)
+            return await transaction.portfolio.create(
+                data={
+                    "userId": actor.id,
+                    "name": name,
+                    "description": description,
+                    "initialCapital": initial_capital,
+                    "currency": currency,
+                    "holdings": {
+                        "create": [
+                            {"symbol": symbol, "allocation": allocation}
+                            for symbol, allocation in allocations.items()
+                        ]
+                    },
                 },
-            },
-            include={"holdings": True},
-        )
+                include={"holdings": True},
+            )
     except UniqueViolationError:
         raise NameTakenError("portfolio", name) from None
 
@@ -143,33 +157,76 @@ def check_capital(amount: Decimal) -> None:
         )
 
 
-async def find_portfolio(db: Database, name_or_id: str, *, user: Who = None) -> Portfolio:
-    """The user's portfolio of that name or id, with its holdings.
+async def find_portfolio(
+    db: Database, name_or_id: str, *, to: Action = "change", user: Who = None
+) -> Portfolio:
+    """The portfolio of that name or id, with its holdings, if the user may do that with it.
+
+    Parameters
+    ----------
+    name_or_id : str
+        A name is one of the user's own; others' are found by id.
+    to : "see", "change" or "run"
+        By default only the user's own are found.
+    user : Actor or str, optional
+        See `acting_user`.
 
     Raises
     ------
     NotFoundError
-        There is none; the message names those that are there.
+        There is none, or the user may not see it; the message names the user's own.
+    OthersPortfolioError
+        To run: it is somebody else's, and public.
     """
     actor = await acting_user(db, user)
+    portfolio = await _first(db, name_or_id, portfolios_to(to, actor), actor)
+    if portfolio is not None:
+        return portfolio
+    if to == "run":
+        visible = await _first(db, name_or_id, portfolios_to("see", actor), actor)
+        if visible is not None:
+            raise OthersPortfolioError(visible.name, visible.id)
+    known = [p.name for p in await list_portfolios(db, user=actor)]
+    raise NotFoundError("portfolio", name_or_id, known=known, command="portfolio list")
+
+
+async def _first(
+    db: Database, name_or_id: str, allowed: PortfolioWhereInput, actor: Actor
+) -> Portfolio | None:
     portfolio_id = parse_uuid(name_or_id)
-    portfolio = await db.portfolio.find_first(
-        where={"userId": actor.id, "id": portfolio_id}
+    meant: PortfolioWhereInput = (
+        {"id": portfolio_id}
         if portfolio_id
-        else {"userId": actor.id, "name": name_or_id},
-        include={"holdings": {"order_by": {"symbol": "asc"}}},
+        else {"AND": [portfolios_to("change", actor), {"name": name_or_id}]}
     )
-    if portfolio is None:
-        known = [p.name for p in await list_portfolios(db, user=actor)]
-        raise NotFoundError("portfolio", name_or_id, known=known, command="portfolio list")
-    return portfolio
+    return await db.portfolio.find_first(
+        where={"AND": [allowed, meant]}, include={"holdings": {"order_by": {"symbol": "asc"}}}
+    )
 
 
-async def list_portfolios(db: Database, *, user: Who = None) -> list[Portfolio]:
-    """The user's portfolios with their holdings, by name."""
+async def list_portfolios(
+    db: Database, *, public: bool = False, limit: int | None = None, user: Who = None
+) -> list[Portfolio]:
+    """The user's portfolios with their holdings, by name; or all the public ones."""
     actor = await acting_user(db, user)
     return await db.portfolio.find_many(
-        where={"userId": actor.id},
+        where=public_portfolios() if public else portfolios_to("change", actor),
+        take=limit,
         include={"holdings": {"order_by": {"symbol": "asc"}}},
-        order={"name": "asc"},
+        order=[{"name": "asc"}, {"id": "asc"}],
     )
+
+
+async def delete_portfolio(db: Database, name_or_id: str, *, user: Who = None) -> int:
+    """Delete a portfolio of the user's with its backtests, and say how many those were.
+
+    Raises
+    ------
+    NotFoundError
+        The user has none of that name or id.
+    """
+    portfolio = await find_portfolio(db, name_or_id, to="change", user=user)
+    async with db.tx(max_wait=STORE_WITHIN, timeout=STORE_WITHIN) as transaction:
+        backtests = await transaction.backtest.delete_many(where={"portfolioId": portfolio.id})
+        await transaction.portfolio.delete_many(where={"id": portfolio.id})
+    return backtests

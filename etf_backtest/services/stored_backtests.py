@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Literal
 
 from etf_backtest.database.models import BacktestStatus
 from etf_backtest.errors import AmbiguousIdError, NotFoundError
+from etf_backtest.services.access import Action, backtests_to, shared_backtests
 from etf_backtest.services.acting import Who, acting_user
 from etf_backtest.services.portfolios import parse_uuid
 
@@ -13,13 +15,26 @@ if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
     from etf_backtest.database.models import Backtest, BacktestWhereInput
 
+_LOWEST = "00000000-0000-0000-0000-000000000000"
+_HIGHEST = _LOWEST.replace("0", "f")
+_BEGINNING = re.compile(r"[0-9a-f]*")
+
 
 async def list_backtests(
-    db: Database, *, status: str | None = None, limit: int = 50, user: Who = None
+    db: Database,
+    *,
+    status: str | None = None,
+    shared: bool = False,
+    limit: int = 50,
+    user: Who = None,
 ) -> list[Backtest]:
-    """The user's backtests with their metrics, newest first; of one status where given."""
+    """The user's backtests with their metrics, newest first; of one status where given.
+
+    With `shared` all that anybody may see, the user's among them.
+    """
     actor = await acting_user(db, user)
-    where: BacktestWhereInput = {"userId": actor.id}
+    allowed = shared_backtests() if shared else backtests_to("change", actor)
+    where: BacktestWhereInput = {"AND": [allowed]}
     if status is not None:
         where["status"] = BacktestStatus(status)
     return await db.backtest.find_many(
@@ -30,29 +45,75 @@ async def list_backtests(
     )
 
 
-async def find_backtest(db: Database, backtest_id: str, *, user: Who = None) -> Backtest:
-    """One of the user's backtests, by its id or by the first characters of it.
+async def find_backtest(
+    db: Database, backtest_id: str, *, to: Action = "change", user: Who = None
+) -> Backtest:
+    """The backtest of that id, if the user may do that with it.
+
+    Parameters
+    ----------
+    backtest_id : str
+        The id, or the first characters of it: the user's own go before those of others.
+    to : "see", "change" or "run"
+        By default only the user's own are found.
+    user : Actor or str, optional
+        See `acting_user`.
 
     Raises
     ------
     NotFoundError, AmbiguousIdError
-        There is none, or more than one.
+        There is none, or more than one, among those that the user may see.
     """
     actor = await acting_user(db, user)
-    full_id = parse_uuid(backtest_id)
-    if full_id is None:
-        matching = await db.query_raw(
-            "SELECT id::text FROM backtests WHERE user_id = $1::uuid AND starts_with(id::text, $2)",
-            actor.id,
-            backtest_id.lower(),
+    for allowed in dict.fromkeys(("change", to)):
+        row_id = await _only_id(db, backtest_id, backtests_to(allowed, actor))
+        row = row_id and await db.backtest.find_unique(
+            where={"id": row_id}, include={"metrics": True, "portfolio": True, "strategy": True}
         )
-        if len(matching) > 1:
-            raise AmbiguousIdError("backtest", backtest_id, count=len(matching))
-        full_id = matching[0]["id"] if matching else None
-    row = full_id and await db.backtest.find_first(
-        where={"id": full_id, "userId": actor.id},
-        include={"metrics": True, "portfolio": True, "strategy": True},
-    )
-    if not row:
-        raise NotFoundError("backtest", backtest_id, known=(), command="backtest list")
-    return row
+        if row:
+            return row
+    raise NotFoundError("backtest", backtest_id, known=(), command="backtest list")
+
+
+async def _only_id(db: Database, beginning: str, allowed: BacktestWhereInput) -> str | None:
+    """The id that begins so, of those rows; no more of them is read: results may be large."""
+    bounds = id_bounds(beginning)
+    if bounds is None:
+        return None
+    where: BacktestWhereInput = {
+        "AND": [allowed, {"id": {"gte": bounds[0]}}, {"id": {"lte": bounds[1]}}]
+    }
+    only: list[Literal["id"]] = ["id"]
+    ascending: dict[Literal["id"], Literal["asc"]] = {"id": "asc"}
+    matching = await db.backtest.group_by(only, where=where, order=ascending, take=2)
+    if len(matching) > 1:
+        raise AmbiguousIdError("backtest", beginning, count=await db.backtest.count(where=where))
+    return matching[0]["id"] if matching else None
+
+
+def id_bounds(beginning: str) -> tuple[str, str] | None:
+    """The first and the last id that begin so; None where none does."""
+    if (whole := parse_uuid(beginning)) is not None:
+        return whole, whole
+    beginning = beginning.lower()
+    digits = beginning.replace("-", "")
+    if len(beginning) >= len(_LOWEST) or _BEGINNING.fullmatch(digits) is None:
+        return None
+    dashed = "".join(f"-{c}" if k in (8, 12, 16, 20) else c for k, c in enumerate(digits))
+    if beginning not in (dashed, f"{dashed}-", digits):
+        return None
+    return dashed + _LOWEST[len(dashed) :], dashed + _HIGHEST[len(dashed) :]
+
+
+async def delete_backtest(db: Database, backtest_id: str, *, user: Who = None) -> None:
+    """Delete one of the user's backtests, with its results and metrics.
+
+    A worker that computes it finds nothing to store its result in, and stops.
+
+    Raises
+    ------
+    NotFoundError, AmbiguousIdError
+        The user has none of that id, or more than one.
+    """
+    row = await find_backtest(db, backtest_id, to="change", user=user)
+    await db.backtest.delete_many(where={"id": row.id})

@@ -8,15 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from etf_backtest.database.models import StrategyType, UniqueViolationError, to_json
+from etf_backtest.database.models import (
+    ForeignKeyViolationError,
+    StrategyType,
+    UniqueViolationError,
+    to_json,
+)
 from etf_backtest.errors import (
     EtfBacktestError,
     InvalidParametersError,
     InvalidPortfolioError,
     NameTakenError,
     NotFoundError,
+    StrategyInUseError,
+    SystemStrategyError,
     UnknownStrategyError,
 )
+from etf_backtest.services.access import Action, strategies_to
 from etf_backtest.services.acting import Who, acting_user
 from etf_backtest.services.portfolios import check_name, parse_uuid
 from etf_backtest.services.written import explained, meant
@@ -220,29 +228,63 @@ def references(row: StrategyRow) -> str | None:
     return None if section is None else " ".join(section[1].split())
 
 
-async def list_strategies(db: Database, *, user: Who = None) -> list[StrategyRow]:
+async def list_strategies(
+    db: Database, *, to: Action = "run", user: Who = None
+) -> list[StrategyRow]:
     """What the user can run: the system's strategies first, then the user's own, by name."""
     actor = await acting_user(db, user)
     return await db.strategy.find_many(
-        where={"OR": [{"isSystem": True}, {"userId": actor.id}]},
-        order=[{"isSystem": "desc"}, {"name": "asc"}],
+        where=strategies_to(to, actor), order=[{"isSystem": "desc"}, {"name": "asc"}]
     )
 
 
-async def find_strategy(db: Database, name_or_id: str, *, user: Who = None) -> StrategyRow:
+async def find_strategy(
+    db: Database, name_or_id: str, *, to: Action = "run", user: Who = None
+) -> StrategyRow:
     """The strategy of that name or id; the user's own goes before the system's of the same name.
 
     Both can be there only where an earlier release stored the user's.
+
+    Parameters
+    ----------
+    name_or_id : str
+    to : "see", "change" or "run"
+        The system's are found to be seen and run.
+    user : Actor or str, optional
+        See `acting_user`.
 
     Raises
     ------
     NotFoundError
         There is none; the message names those that are there.
     """
-    strategies = await list_strategies(db, user=user)
+    strategies = await list_strategies(db, to=to, user=user)
     strategy_id = parse_uuid(name_or_id)
     for strategy in reversed(strategies):
         if strategy_id == strategy.id if strategy_id else name_or_id == strategy.name:
             return strategy
     known = [strategy.name for strategy in strategies]
     raise NotFoundError("strategy", name_or_id, known=known, command="strategy list")
+
+
+async def delete_strategy(db: Database, name_or_id: str, *, user: Who = None) -> None:
+    """Delete a strategy of the user's that no backtest was run with.
+
+    Raises
+    ------
+    NotFoundError
+        The user has none of that name or id.
+    SystemStrategyError
+        It is one of the system's.
+    StrategyInUseError
+        Backtests were run with it.
+    """
+    actor = await acting_user(db, user)
+    strategy = await find_strategy(db, name_or_id, to="see", user=actor)
+    if strategy.isSystem:
+        raise SystemStrategyError(strategy.name)
+    try:
+        await db.strategy.delete_many(where={"id": strategy.id})
+    except ForeignKeyViolationError:
+        used = await db.backtest.count(where={"strategyId": strategy.id})
+        raise StrategyInUseError(strategy.name, count=used) from None

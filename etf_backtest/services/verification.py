@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from etf_backtest.database.price_history import changes_between
 from etf_backtest.database.price_store import price_state
 from etf_backtest.errors import EtfBacktestError, NothingToVerifyError
+from etf_backtest.services.acting import Who, acting_user
 from etf_backtest.services.comparison import FIRST_PARTS, PARTS, Data, Difference, differences
 from etf_backtest.services.metrics_row import metrics_row
 from etf_backtest.services.rerun import RunInputs, rerun, stored_results
@@ -85,7 +86,9 @@ class Verification:
         return self.identical and (self.ledger is None or self.ledger <= LEDGER_AGREEMENT)
 
 
-async def verify_backtest(db: Database, backtest_id: str, *, ledger: bool = False) -> Verification:
+async def verify_backtest(
+    db: Database, backtest_id: str, *, ledger: bool = False, user: Who = None
+) -> Verification:
     """Compute a completed backtest again with the prices that it was computed with, and compare.
 
     Strategy, rules, window, benchmark and proxies are those that are stored with the result: the
@@ -97,6 +100,8 @@ async def verify_backtest(db: Database, backtest_id: str, *, ledger: bool = Fals
         The id, or the first characters of it.
     ledger : bool
         Let the Decimal ledger compute it, too, and compare every day.
+    user : Actor or str, optional
+        Who asks, and may see it: see `acting_user`.
 
     Raises
     ------
@@ -105,12 +110,15 @@ async def verify_backtest(db: Database, backtest_id: str, *, ledger: bool = Fals
     NothingToVerifyError
         It is not completed.
     """
-    row = await find_backtest(db, backtest_id)
+    actor = await acting_user(db, user)
+    row = await find_backtest(db, backtest_id, to="see", user=actor)
     if row.results is None:
         raise NothingToVerifyError(row.id, str(row.status))
     stored = stored_results(row)
     inputs = RunInputs.of(row)
-    notes = [*_unverifiable(row, stored), *[note async for note in _rows_edited(db, row, stored)]]
+    notes = [*_unverifiable(row, stored)]
+    if row.userId == actor.id:  # what became of others' portfolios and strategies is theirs
+        notes += [note async for note in _rows_edited(db, row, stored)]
     engine = list(_engine_changed(row, stored))
     revised = await revised_since(db.url, inputs)
     notes += _revised_notes(row, revised)
