@@ -66,6 +66,13 @@ from etf_backtest.errors.providers import (
     RejectedBarsError,
     SymbolNotFoundError,
 )
+from etf_backtest.errors.queue import (
+    QueueLibraryMissingError,
+    QueueMissingError,
+    QueueNewerError,
+    QueueRightError,
+    QueueSchemaError,
+)
 from etf_backtest.errors.records import (
     AmbiguousIdError,
     BacktestFailedError,
@@ -150,6 +157,11 @@ __all__ = [
     "ProviderCacheError",
     "ProviderError",
     "ProviderUnavailableError",
+    "QueueLibraryMissingError",
+    "QueueMissingError",
+    "QueueNewerError",
+    "QueueRightError",
+    "QueueSchemaError",
     "RateError",
     "RateLimitedError",
     "RefusedError",
