@@ -33,6 +33,7 @@ async def _demo(where: Settings) -> int:
     from etf_backtest.database.connection import connect
     from etf_backtest.database.postgres import ensure_database
     from etf_backtest.database.prisma_cli import Output, migrate_deploy, seed
+    from etf_backtest.database.queue import deploy_queue
     from etf_backtest.providers.sample_prices import SamplePrices
     from etf_backtest.services.backtest import run_backtest
     from etf_backtest.services.ingest import import_prices
@@ -52,6 +53,7 @@ async def _demo(where: Settings) -> int:
         if code := await prisma(where, url.render(), output=quiet):
             console.narrate("".join(said))
             return code
+    await deploy_queue(url, lambda line: console.narrate(f"   {line}"))
     prices = await import_prices(url, [SamplePrices()], provider="sample")
     console.narrate(
         f"4. prices: {prices.rows:,} adjusted closes of five factor ETFs "

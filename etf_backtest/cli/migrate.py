@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from etf_backtest.cli import console
 from etf_backtest.cli.options import YES, confirm
 from etf_backtest.cli.session import settings, with_url
 
@@ -31,18 +32,30 @@ class Side(StrEnum):
 
 @app.command()
 def deploy() -> None:
-    """Apply the migrations that the database has not had."""
+    """Apply the migrations that the database has not had, and install or update the queue."""
     from etf_backtest.database.prisma_cli import migrate_deploy
+    from etf_backtest.database.queue import deploy_queue
 
-    raise typer.Exit(with_url(lambda url: migrate_deploy(settings(), url.render())))
+    async def run(url: DatabaseUrl) -> int:
+        code = await migrate_deploy(settings(), url.render())
+        return code or await deploy_queue(url, console.narrate)
+
+    raise typer.Exit(with_url(run))
 
 
 @app.command()
 def status() -> None:
     """Say whether the database has had every migration as it is on disk; 1 if not."""
     from etf_backtest.database.prisma_cli import migrate_status
+    from etf_backtest.database.queue import queue_state
 
-    raise typer.Exit(with_url(lambda url: migrate_status(settings(), url.render())))
+    async def run(url: DatabaseUrl) -> int:
+        code = await migrate_status(settings(), url.render())
+        state = await queue_state(url)
+        console.narrate(f"\n{state.describe()}")
+        return code or int(state.must_deploy)
+
+    raise typer.Exit(with_url(run))
 
 
 @app.command()
@@ -82,18 +95,20 @@ def reset(
     skip_seed: Annotated[bool, typer.Option("--skip-seed", help="Do not seed.")] = False,
     skip_generate: SKIP_GENERATE = False,
 ) -> None:
-    """Drop every table and row, apply all migrations, seed, generate the client."""
+    """Drop every table, row and job, apply all migrations, seed, generate the client."""
     from etf_backtest.database.prisma_cli import migrate_reset
+    from etf_backtest.database.queue import reset_queue
 
     async def run(url: DatabaseUrl) -> int:
-        confirm(f"drop all tables and rows of {url}?", yes=yes)
-        return await migrate_reset(
+        confirm(f"drop all tables and rows of {url}, and its queue?", yes=yes)
+        code = await migrate_reset(
             settings(),
             url.render(),
             confirmed=True,
             run_seed=not skip_seed,
             generate_client=not skip_generate,
         )
+        return code or await reset_queue(url, console.narrate)
 
     raise typer.Exit(with_url(run))
 

@@ -5,6 +5,7 @@ Installing needs the extra `worker` on the machine that does it, and nobody else
 """
 
 from etf_backtest.database.queue.connector import can_listen, connector
+from etf_backtest.database.queue.deployment import deploy_queue, reset_queue
 from etf_backtest.database.queue.installation import (
     InstallationReport,
     defer_waiting,
@@ -22,9 +23,11 @@ __all__ = [
     "can_listen",
     "connector",
     "defer_waiting",
+    "deploy_queue",
     "home_schema",
     "install_queue",
     "queue_schema",
     "queue_state",
     "remove_queue",
+    "reset_queue",
 ]

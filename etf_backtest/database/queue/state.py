@@ -66,14 +66,14 @@ class QueueState:
 
     def describe(self) -> str:
         """One line, with what to do."""
-        where = f"the queue of backtests (schema {self.schema})"
+        where = f"The queue of backtests (schema {self.schema})"
         if self.library_version is None:
             found = "is installed" if self.is_installed else "is not installed"
             return f"{where} {found}; procrastinate is not installed here: {EXTRA}"
         if self.is_newer:
             return (
                 f"{where} is newer than this machine's procrastinate {self.library_version}: "
-                f"update it ({EXTRA} --upgrade)"
+                "update it (pip install --upgrade 'etf-backtest[worker]')"
             )
         if not self.is_installed:
             return f"{where} is not installed: etf-backtest migrate deploy"
