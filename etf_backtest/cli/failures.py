@@ -83,9 +83,13 @@ def _explain_prisma(error: BaseException) -> Failure | None:
         return None
     from etf_backtest.database.models import PrismaError, TableNotFoundError
 
-    if isinstance(error, TableNotFoundError):
+    meta = getattr(error, "meta", None)
+    # the state that PostgreSQL gives, where the statement was written by us
+    state = meta.get("code") if isinstance(meta, dict) else None
+    if isinstance(error, TableNotFoundError) or state == "42P01":
         return Failure(NO_TABLES, NOT_MIGRATED, 1)
-    if getattr(error, "code", None) == "P2022":  # a column; the engine does not name it
+    # a column; the engine does not name it
+    if getattr(error, "code", None) == "P2022" or state == "42703":
         return Failure(OLD_TABLES, NOT_UPDATED, 1)
     return Failure(str(error), None, 1) if isinstance(error, PrismaError) else None
 

@@ -1,7 +1,8 @@
-"""The command line as people call it: a process, its streams and its exit code."""
+"""The command line as people call it: its arguments, its streams and its exit code."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pytest
+
+from etf_backtest.cli import main
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,10 @@ class RunCli(Protocol):
 def run_command(
     *arguments: str, code: int = 0, url: str | None = None, stdin: str | None = None
 ) -> Ran:
-    """Run `etf-backtest`, on the database at `url` or the embedded one."""
-    environ = {"COLUMNS": "100", **os.environ, "TERM": "dumb"}
-    if url is not None:
-        environ["DATABASE_URL"] = url
+    """Run `etf-backtest` as a process, on the database at `url` or the embedded one."""
     done = subprocess.run(
         [sys.executable, "-m", "etf_backtest", *arguments],
-        env=environ,
+        env={**os.environ, **_environ(url)},
         input=stdin,
         stdin=subprocess.DEVNULL if stdin is None else None,
         capture_output=True,
@@ -51,13 +51,62 @@ def run_command(
         timeout=120,
         check=False,
     )
-    assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
-    return Ran(done.returncode, done.stdout, done.stderr)
+    return _ran(arguments, code, done.returncode, done.stdout, done.stderr)
+
+
+def run_here(
+    *arguments: str, code: int = 0, url: str | None = None, stdin: str | None = None
+) -> Ran:
+    """The same without the process: what Python needs to start is most of what a command takes."""
+    out, err = _stream(), _stream()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in _environ(url).items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "stdin", _stream(stdin or ""))
+        patch.setattr(sys, "stdout", out)
+        patch.setattr(sys, "stderr", err)
+        patch.setattr(sys, "argv", ["etf-backtest", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    number = ended.value.code or 0
+    assert isinstance(number, int)
+    return _ran(arguments, code, number, _written(out), _written(err))
+
+
+def _environ(url: str | None) -> dict[str, str]:
+    environ = {"COLUMNS": os.environ.get("COLUMNS", "100"), "TERM": "dumb"}
+    return environ if url is None else environ | {"DATABASE_URL": url}
+
+
+def _stream(content: str = "") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(content.encode()), encoding="utf-8", write_through=True)
+
+
+def _written(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
+
+
+def _ran(arguments: tuple[str, ...], code: int, ended: int, out: str, err: str) -> Ran:
+    assert ended == code, f"{arguments}: {ended}\n{out}{err}"
+    return Ran(ended, out, err)
 
 
 @pytest.fixture
 def cli(database_url: str) -> RunCli:
     """The command line on the test's own database, with all migrations applied."""
+
+    def run(
+        *arguments: str, code: int = 0, url: str | None = None, stdin: str | None = None
+    ) -> Ran:
+        return run_here(*arguments, code=code, url=url or database_url, stdin=stdin)
+
+    return run
+
+
+@pytest.fixture
+def cli_process(database_url: str) -> RunCli:
+    """The same as a process of its own, where what only a process has is the point."""
 
     def run(
         *arguments: str, code: int = 0, url: str | None = None, stdin: str | None = None

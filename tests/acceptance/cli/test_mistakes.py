@@ -7,13 +7,35 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from etf_backtest.database.url import DatabaseUrl
-from tests.acceptance.cli.conftest import RunCli, run_command
+from tests.acceptance.cli.conftest import RunCli, run_command, run_here
+from tests.fixtures.cluster import Cluster
+from tests.fixtures.postgres import Servers
+
+SEEDED = "mistakes_seeded"
+
+
+@pytest.fixture(scope="module")
+def seeded_url(postgres: Cluster, _servers: Servers) -> Iterator[str]:
+    """One database with the system's strategies and funds, to which nobody adds the same twice."""
+    postgres.execute(f"CREATE DATABASE {SEEDED} TEMPLATE {_servers.template(postgres)}")
+    yield postgres.url(SEEDED)
+    postgres.execute(f"DROP DATABASE {SEEDED} WITH (FORCE)")
+
+
+@pytest.fixture
+def seeded(seeded_url: str) -> RunCli:
+    """The command line on it; it is seeded by the first who asks: settings are a test's own."""
+    if not run_here("etf", "list", "--json", url=seeded_url).data:
+        run_here("seed", url=seeded_url)
+    return partial(run_here, url=seeded_url)
 
 
 def error_line(err: str) -> str:
@@ -61,7 +83,7 @@ def error_line(err: str) -> str:
 def test_wrong_usage_is_2_before_any_database_is_touched(
     arguments: list[str], message: str, user_home: Path
 ) -> None:
-    ran = run_command(*arguments, code=2)
+    ran = run_here(*arguments, code=2)
     assert message in " ".join(ran.err.replace("│", " ").split())
     assert ran.out == ""
     assert not list(user_home.iterdir())
@@ -93,16 +115,14 @@ def test_failures_are_one_line_with_a_remedy(cli: RunCli, user_home: Path) -> No
         assert " -> " in line or "cannot be read" in line
 
 
-def test_what_the_terminal_cannot_show_is_shown_otherwise(cli: RunCli, user_home: Path) -> None:
+def test_what_the_terminal_cannot_show_is_shown_otherwise(
+    seeded: RunCli, seeded_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An ASCII terminal gets stars for the chart, escapes for a name, and the whole result."""
-    cli("seed")
-    cli("prices", "import", "--sample")
-    cli("portfolio", "create", "k\u00e4se", "MTUM=1")
-    os.environ["PYTHONIOENCODING"] = "ascii"
-    try:
-        ran = cli("backtest", "run", "-p", "k\u00e4se", "-s", "buy-and-hold")
-    finally:
-        del os.environ["PYTHONIOENCODING"]
+    seeded("prices", "import", "--sample")
+    seeded("portfolio", "create", "k\u00e4se", "MTUM=1")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ran = run_command("backtest", "run", "-p", "k\u00e4se", "-s", "buy-and-hold", url=seeded_url)
     assert "k\\xe4se" in ran.out
     assert "****" in ran.out
     assert ran.out.splitlines()[-1].startswith("backtest ")
@@ -121,10 +141,9 @@ def test_no_cell_of_a_table_is_ever_cut(cli: RunCli) -> None:
     assert "10,000.00 USD" in row
 
 
-def test_a_backtest_without_prices_names_symbol_and_remedy(cli: RunCli) -> None:
-    cli("seed")
-    cli("portfolio", "create", "p", "SPY=1")
-    ran = cli("backtest", "run", "-p", "p", "-s", "buy-and-hold", code=1)
+def test_a_backtest_without_prices_names_symbol_and_remedy(seeded: RunCli) -> None:
+    seeded("portfolio", "create", "p", "SPY=1")
+    ran = seeded("backtest", "run", "-p", "p", "-s", "buy-and-hold", code=1)
     assert "SPY: no prices are stored -> import its prices" in error_line(ran.err)
 
 
@@ -170,13 +189,13 @@ def test_a_server_that_is_not_there_is_named_without_its_password(user_home: Pat
     assert "hunter2" not in ran.err + ran.out
 
 
-def test_debug_shows_the_traceback_anywhere_on_the_line(cli: RunCli) -> None:
+def test_debug_shows_the_traceback_anywhere_on_the_line(cli_process: RunCli) -> None:
     for arguments in (["--debug", "etf", "show", "X"], ["etf", "show", "X", "--debug"]):
-        assert "Traceback" in cli(*arguments, code=1).err
+        assert "Traceback" in cli_process(*arguments, code=1).err
 
 
-def test_log_queries_shows_the_sql_on_stderr(cli: RunCli) -> None:
-    ran = cli("etf", "list", "--json", "--log-queries")
+def test_log_queries_shows_the_sql_on_stderr(cli_process: RunCli) -> None:
+    ran = cli_process("etf", "list", "--json", "--log-queries")
     assert 'FROM "public"."etf_info"' in ran.err
     assert ran.data == []
 
@@ -201,13 +220,12 @@ def test_destructive_commands_ask_or_need_yes(cli: RunCli) -> None:
     ],
 )
 def test_output_that_nobody_takes_is_no_traceback(
-    cli: RunCli, database_url: str, shell: str, code: int, err: str
+    seeded: RunCli, seeded_url: str, shell: str, code: int, err: str
 ) -> None:
-    cli("seed")
     done = subprocess.run(
         shell.format(f"{sys.executable} -m etf_backtest"),
         shell=True,
-        env={**os.environ, "DATABASE_URL": database_url},
+        env={**os.environ, "DATABASE_URL": seeded_url},
         capture_output=True,
         text=True,
         check=False,

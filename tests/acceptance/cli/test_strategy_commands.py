@@ -128,27 +128,27 @@ def test_what_cannot_be_stored_is_one_line_and_nothing_is_stored(
 
 @pytest.mark.usefixtures("offered")
 def test_a_class_of_ones_own_is_stored_run_and_verified(
-    cli: RunCli, user_home: Path, monkeypatch: pytest.MonkeyPatch
+    cli: RunCli, cli_process: RunCli, user_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of 1000 in MTUM, which goes from 52.704 to 143.73; the other half stays cash."""
-    created = cli("strategy", "create", "mine", "--type", "custom:first", "--json").data
+    created = cli_process(*("strategy", "create", "mine", "--type", "custom:first", "--json")).data
     assert (created["type"], created["implementation"]) == ("custom", "first")
     assert created["parameters"] == {"share": 0.5}
     assert created["description"] == "Hold a fraction of the first symbol."
-    shown = cli("strategy", "show", "mine", "--json").data
+    shown = cli_process("strategy", "show", "mine", "--json").data
     assert shown["parameters_schema"]["properties"]["share"]["maximum"] == 1
-    cli("strategy", "create", "all", "--type", "first", "--set", "share=1")
+    cli_process("strategy", "create", "all", "--type", "first", "--set", "share=1")
     cli("prices", "import", "--sample")
     cli("portfolio", "create", "p", "MTUM=1", "--capital", "1000")
-    run = cli("backtest", "run", "-p", "p", "-s", "mine", "--json").data
+    run = cli_process("backtest", "run", "-p", "p", "-s", "mine", "--json").data
     expected = 500 + 500 * 143.73 / 52.704
     assert run["results"]["equity"][-1] == pytest.approx(expected, rel=1e-12)
-    assert cli("backtest", "verify", run["id"], "--json").data["identical"] is True
+    assert cli_process("backtest", "verify", run["id"], "--json").data["identical"] is True
 
     # all of it in place of the half: the first purchase is at 52.704, the last day the farthest off
     code = user_home / "site" / "firsts.py"
     code.write_text(OFFERS.replace("= self.parameters.share", "= 2 * self.parameters.share"))
-    lines = cli("backtest", "verify", run["id"], code=1).out.splitlines()
+    lines = cli_process("backtest", "verify", run["id"], code=1).out.splitlines()
     assert "  the decisions of first are not what they were: its code has changed" in lines
     (equity,) = [line for line in lines if line.startswith("  equity on ")]
     assert equity.endswith("that differ, the first on 2014-01-03)")

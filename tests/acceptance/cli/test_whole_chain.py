@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from etf_backtest.strategies import STRATEGIES
-from tests.acceptance.cli.conftest import RunCli, run_command
+from tests.acceptance.cli.conftest import RunCli, run_command, run_here
 
 
 def test_demo_from_nothing_and_again(user_home: Path) -> None:
@@ -26,17 +26,17 @@ def test_demo_from_nothing_and_again(user_home: Path) -> None:
     assert f"100,000.00 -> {expected:,.2f}" in again.out
     assert "(0 new)" in again.err
 
-    rows = run_command("backtest", "list", "--json").data
+    rows = run_here("backtest", "list", "--json").data
     assert [row["strategy"] for row in rows] == ["momentum", "fixed-weights", "buy-and-hold"] * 2
     assert {row["status"] for row in rows} == {"completed"}
-    assert run_command("db", "status", "--json").data["state"] == "ready"
-    password = run_command("db", "url", "--show-password").out.split(":")[2].partition("@")[0]
-    for ran in (first, again, run_command("db", "url"), run_command("db", "status")):
+    assert run_here("db", "status", "--json").data["state"] == "ready"
+    password = run_here("db", "url", "--show-password").out.split(":")[2].partition("@")[0]
+    for ran in (first, again, run_here("db", "url"), run_here("db", "status")):
         assert password not in ran.out + ran.err
     run_command("db", "down")
-    assert run_command("db", "status", "--json", code=1).data["state"] == "stopped"
+    assert run_here("db", "status", "--json", code=1).data["state"] == "stopped"
     # the data survives, and the server comes back by itself
-    assert len(run_command("backtest", "list", "--json").data) == 6
+    assert len(run_here("backtest", "list", "--json").data) == 6
 
 
 def test_seed_prices_portfolio_backtest_on_a_server_of_ones_own(
