@@ -80,12 +80,17 @@ def names(row: Backtest) -> tuple[str, str]:
     )
 
 
-def as_data(row: Backtest, *, results: bool = True) -> dict[str, object]:
-    """A backtest for JSON: decimals as strings, so that no digit is lost."""
+def as_data(row: Backtest, *, results: bool = True, owner: str | None = None) -> dict[str, object]:
+    """A backtest for JSON: decimals as strings, so that no digit is lost.
+
+    `owner` is null where it is the user's own.
+    """
     portfolio, strategy = names(row)
     data: dict[str, object] = {
         "id": row.id,
         "name": row.name,
+        "owner": owner,
+        "is_shared": row.isShared,
         "portfolio": portfolio,
         "strategy": strategy,
         "status": str(row.status),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from etf_backtest.cli import console
 from etf_backtest.cli.backtest_data import as_data, metrics_of, names
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 CHART_HEIGHT = 8
 LABEL_WIDTH = 12
+OF: Final[tuple[str, console.Justify]] = ("of", "left")
 
 Data: TypeAlias = Mapping[str, object]
 
 
-def show_list(rows: Sequence[Backtest]) -> None:
-    """Backtests as a table, one a row."""
+def show_list(rows: Sequence[Backtest], owners: Mapping[str, str | None] | None = None) -> None:
+    """Backtests as a table, one a row, with their owners where those are given."""
     console.show_table(
         None,
         [
             ("id", "left"),
+            *([] if owners is None else [OF]),
             ("name", "left"),
             ("from", "left"),
             ("to", "left"),
@@ -36,6 +38,7 @@ def show_list(rows: Sequence[Backtest]) -> None:
         [
             (
                 row.id[:8],
+                *(() if owners is None else (owners[row.userId] or "you",)),
                 row.name,
                 row.startDate.date().isoformat(),
                 row.endDate.date().isoformat(),
@@ -60,11 +63,16 @@ def _metric(row: Backtest, column: str) -> str:
     return next(str(metric) for metric in metrics_of(row.metrics) if metric.column == column)
 
 
-def show(row: Backtest, *, json: bool, trades: bool = False) -> None:
-    """One backtest: what was run, metrics, curve and id on stdout, its warnings on stderr."""
+def show(row: Backtest, *, json: bool, trades: bool = False, owner: str | None = None) -> None:
+    """One backtest: what was run, metrics, curve and id on stdout, its warnings on stderr.
+
+    `owner` is whose it is, where it is not the user's own.
+    """
     if json:
-        console.show_json(as_data(row))
+        console.show_json(as_data(row, owner=owner))
         return
+    if owner is not None:
+        console.narrate(f"shared by {owner}")
     console.show_text(row.name, style="bold")
     if row.metrics is None:
         portfolio, strategy = names(row)

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etf_backtest.cli import console
+from etf_backtest.cli import console, portfolio_share
 from etf_backtest.cli.options import JSON
+from etf_backtest.cli.portfolio_view import (
+    as_data,
+    holdings_in_words,
+    show_list,
+    show_one,
+    show_public,
+)
 from etf_backtest.cli.session import with_database
 
 if TYPE_CHECKING:
@@ -45,21 +52,6 @@ def parse_allocations(holdings: list[str]) -> dict[str, Decimal]:
             raise typer.BadParameter(f"{symbol.upper()} is given twice", param_hint="HOLDING")
         allocations[symbol.upper()] = _fraction(fraction)
     return allocations
-
-
-def _as_data(portfolio: Portfolio) -> dict[str, object]:
-    return {
-        "id": portfolio.id,
-        "name": portfolio.name,
-        "description": portfolio.description,
-        "initial_capital": str(portfolio.initialCapital),
-        "currency": portfolio.currency,
-        "holdings": {h.symbol: str(h.allocation) for h in portfolio.holdings or []},
-    }
-
-
-def _holdings(portfolio: Portfolio) -> str:
-    return ", ".join(f"{h.symbol} {h.allocation:.2%}" for h in portfolio.holdings or [])
 
 
 @app.command()
@@ -105,52 +97,62 @@ def create(
     if cash := 1 - sum(allocations.values()):
         console.warn(f"{cash:.2%} stays in cash: the allocations sum to {1 - cash:.2%}")
     if json:
-        console.show_json(_as_data(portfolio))
+        console.show_json(as_data(portfolio))
     else:
-        console.narrate(f"created portfolio {portfolio.name}: {_holdings(portfolio)}")
+        console.narrate(f"created portfolio {portfolio.name}: {holdings_in_words(portfolio)}")
         console.show_line(portfolio.id)
 
 
 @app.command("list")
-def list_(json: JSON = False) -> None:
-    """List your portfolios."""
+def list_(
+    public: Annotated[
+        bool, typer.Option("--public", help="Those that people share, with ids to copy them by.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="At most so many, with --public.", min=1)] = 100,
+    json: JSON = False,
+) -> None:
+    """List your portfolios, or those that people share."""
+    from etf_backtest.services.owners import owners_of
     from etf_backtest.services.portfolios import list_portfolios
 
-    portfolios = with_database(list_portfolios)
+    async def listed(db: Database) -> tuple[list[Portfolio], dict[str, str | None]]:
+        found = await list_portfolios(db, public=public, limit=limit if public else None)
+        return found, await owners_of(db, found)
+
+    portfolios, owners = with_database(listed)
     if json:
-        console.show_json([_as_data(portfolio) for portfolio in portfolios])
+        console.show_json([as_data(each, owners[each.userId]) for each in portfolios])
+    elif portfolios and public:
+        show_public(portfolios, owners)
     elif portfolios:
-        console.show_table(
-            None,
-            [("name", "left"), ("holdings", "left"), ("capital", "right")],
-            [(p.name, _holdings(p), f"{p.initialCapital:,.2f} {p.currency}") for p in portfolios],
-            fold="holdings",
-        )
+        show_list(portfolios)
+    elif public:
+        console.narrate("nobody shares a portfolio yet: etf-backtest portfolio share NAME")
     else:
         console.narrate("no portfolios yet: etf-backtest portfolio create NAME SYMBOL=FRACTION...")
 
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="Name or id.")],
+    name: Annotated[str, typer.Argument(help="Name or id; somebody else's by its id.")],
     json: JSON = False,
 ) -> None:
-    """Show one portfolio."""
+    """Show one portfolio: yours, or one that somebody shares."""
+    from etf_backtest.services.owners import owners_of
     from etf_backtest.services.portfolios import find_portfolio
 
-    portfolio = with_database(lambda db: find_portfolio(db, name))
+    async def found(db: Database) -> tuple[Portfolio, str | None]:
+        row = await find_portfolio(db, name, to="see")
+        return row, (await owners_of(db, [row]))[row.userId]
+
+    portfolio, owner = with_database(found)
     if json:
-        console.show_json(_as_data(portfolio))
-        return
-    holdings = portfolio.holdings or []
-    cash = 1 - sum((h.allocation for h in holdings), Decimal(0))
-    console.show_facts(
-        portfolio.name,
-        [
-            ("id", portfolio.id),
-            ("description", portfolio.description or "-"),
-            ("initial capital", f"{portfolio.initialCapital:,.2f} {portfolio.currency}"),
-            *((h.symbol, f"{h.allocation:.2%}") for h in holdings),
-            ("cash", f"{cash:.2%}"),
-        ],
-    )
+        console.show_json(as_data(portfolio, owner))
+    else:
+        show_one(portfolio, owner)
+
+
+app.command()(portfolio_share.share)
+app.command()(portfolio_share.unshare)
+app.command()(portfolio_share.copy)
+app.command()(portfolio_share.delete)

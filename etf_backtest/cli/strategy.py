@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from etf_backtest.cli import console
-from etf_backtest.cli.options import JSON
+from etf_backtest.cli.options import JSON, YES, confirm
 from etf_backtest.cli.parameter_schema import in_lines
 from etf_backtest.cli.session import with_database
 
@@ -156,3 +156,21 @@ def show(name: Annotated[str, typer.Argument(help="Name or id.")], json: JSON = 
     lines = list(in_lines(schema, dict(strategy.parameters), width=width))
     for line, first in lines or [("It has no parameters.", False)]:
         console.show_text(line, style="cyan" if first else "")
+
+
+@app.command()
+def delete(
+    name: Annotated[str, typer.Argument(help="Name or id of one of yours.")],
+    yes: YES = False,
+    json: JSON = False,
+) -> None:
+    """Delete a strategy of yours that no backtest was run with; it asks before it does."""
+    from etf_backtest.services.strategies import delete_strategy, find_own_strategy
+
+    strategy = with_database(lambda db: find_own_strategy(db, name))
+    confirm(f"delete the strategy {strategy.name}?", yes=yes)
+    with_database(lambda db: delete_strategy(db, strategy.id))
+    if json:
+        console.show_json({"id": strategy.id, "name": strategy.name})
+    else:
+        console.narrate(f"deleted {strategy.name}")

@@ -267,22 +267,33 @@ async def find_strategy(
     raise NotFoundError("strategy", name_or_id, known=known, command="strategy list")
 
 
+async def find_own_strategy(db: Database, name_or_id: str, *, user: Who = None) -> StrategyRow:
+    """The user's strategy of that name or id, to change it.
+
+    Raises
+    ------
+    NotFoundError
+        The user has none of that name or id; the message names those that are there.
+    SystemStrategyError
+        It is one of the system's.
+    """
+    strategy = await find_strategy(db, name_or_id, to="see", user=user)
+    if strategy.isSystem:
+        raise SystemStrategyError(strategy.name)
+    return strategy
+
+
 async def delete_strategy(db: Database, name_or_id: str, *, user: Who = None) -> None:
     """Delete a strategy of the user's that no backtest was run with.
 
     Raises
     ------
-    NotFoundError
-        The user has none of that name or id.
-    SystemStrategyError
-        It is one of the system's.
+    NotFoundError, SystemStrategyError
+        See `find_own_strategy`.
     StrategyInUseError
         Backtests were run with it.
     """
-    actor = await acting_user(db, user)
-    strategy = await find_strategy(db, name_or_id, to="see", user=actor)
-    if strategy.isSystem:
-        raise SystemStrategyError(strategy.name)
+    strategy = await find_own_strategy(db, name_or_id, user=user)
     try:
         await db.strategy.delete_many(where={"id": strategy.id})
     except ForeignKeyViolationError:
