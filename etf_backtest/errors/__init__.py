@@ -104,12 +104,14 @@ from etf_backtest.errors.studio import (
     StudioStoppedError,
     StudioUrlError,
 )
+from etf_backtest.errors.worker import ComputationError, LostClaimError
 
 __all__ = [
     "AllocationError",
     "AmbiguousIdError",
     "BacktestFailedError",
     "ClusterVersionError",
+    "ComputationError",
     "ContradictoryPricesError",
     "CostsError",
     "DatabaseConnectionError",
@@ -128,6 +130,7 @@ __all__ = [
     "LeverageError",
     "LimitReachedError",
     "LookAheadError",
+    "LostClaimError",
     "MalformedAnswerError",
     "MigrationNameError",
     "MissingPolicyError",

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Required, TypedDict, Unpack
 
 from etf_backtest.database.price_store import coverage
 from etf_backtest.errors import InvalidParametersError, NoPricesError
-from etf_backtest.market.rates import rates_in_force
 from etf_backtest.services.cached_prices import load_cached_prices
+from etf_backtest.services.fitting import fit
 from etf_backtest.services.portfolios import check_capital, check_name, find_portfolio
-from etf_backtest.services.price_panel import FittedWindow, fit_window
 from etf_backtest.services.strategies import build_stored, find_strategy
 from etf_backtest.services.written import meant
 from etf_backtest.simulation import Rebalancing, Rules, check_risk_free
-from etf_backtest.simulation.preparation import Prepared, prepare
-from etf_backtest.simulation.units import units_of
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
@@ -29,6 +25,7 @@ if TYPE_CHECKING:
     from etf_backtest.market import MissingPolicy, PricePanel
     from etf_backtest.market.rates import DatedRates
     from etf_backtest.services.acting import Actor
+    from etf_backtest.services.price_panel import FittedWindow, LoadedPrices
     from etf_backtest.strategies import Rebalance, Strategy
 
 LONGEST_NAME = 255
@@ -160,18 +157,35 @@ def with_offset(rules: Rules, strategy: Strategy, offset: int) -> Rules:
     return rules.model_copy(update={"rebalance": moved})
 
 
-async def check_request(db: Database, asked: Asked, actor: Actor) -> Request:
-    """Find and check everything that a run of somebody's needs; nothing is written.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the rows of the database say about a run, checked; its strategy is not built yet."""
+
+    actor: Actor
+    title: str
+    portfolio: Portfolio
+    strategy_row: StrategyRow
+    rules: Rules
+    capital: Decimal
+    benchmark: str | None
+    risk_free: float | DatedRates
+
+    @property
+    def allocations(self) -> dict[str, float]:
+        """The portfolio's symbols and fractions."""
+        return {h.symbol: float(h.allocation) for h in self.portfolio.holdings or []}
+
+
+async def choose(db: Database, asked: Asked, actor: Actor) -> Chosen:
+    """Find what somebody may run, and what on; nobody's strategy is imported for that.
 
     Raises
     ------
-    NotFoundError, InvalidParametersError, InvalidPortfolioError, NoPricesError, NoClosesError, \
-    MissingPricesError, UnknownSymbolError, RateError, SpliceError, WindowError, \
-    UncoveredWindowError
+    NotFoundError, OthersPortfolioError, InvalidParametersError, InvalidPortfolioError, RateError
         What was asked for cannot be.
     """
-    portfolio = await find_portfolio(db, asked.portfolio, user=actor)
-    strategy_row = await find_strategy(db, asked.strategy, user=actor)
+    portfolio = await find_portfolio(db, asked.portfolio, to="run", user=actor)
+    strategy_row = await find_strategy(db, asked.strategy, to="run", user=actor)
     capital = portfolio.initialCapital
     if "initial_capital" in asked.rules.model_fields_set:
         capital = Decimal(repr(asked.rules.initial_capital))
@@ -179,50 +193,82 @@ async def check_request(db: Database, asked: Asked, actor: Actor) -> Request:
     risk_free = check_risk_free(asked.risk_free)
     title = (asked.name or f"{portfolio.name}: {strategy_row.name}")[:LONGEST_NAME]
     check_name(title if asked.name is None else asked.name)
-    rules = asked.rules.model_copy(update={"initial_capital": float(capital)})
-    allocations = {h.symbol: float(h.allocation) for h in portfolio.holdings or []}
-    strategy = build_stored(strategy_row, allocations)
-    if asked.rebalance_offset is not None:
-        rules = with_offset(rules, strategy, asked.rebalance_offset)
-    benchmark = None if asked.benchmark is None else asked.benchmark.upper()
-    symbols = [*strategy.symbols, *([] if benchmark is None else [benchmark])]
-    try:
-        loaded = await load_cached_prices(db.url, symbols, cache=db.panels, proxies=asked.proxies)
-    except NoPricesError as error:
-        raise await _with_suggestion(db, error, strategy, benchmark) from None
-    window = fit_window(loaded.panel, asked.start, asked.end, rules.missing)
-    check_inputs(
-        prepare(loaded.panel, strategy, rules, benchmark, window.start, window.end),
-        strategy,
-        rules,
-        risk_free,
-    )
-    return Request(
+    return Chosen(
         actor=actor,
         title=title,
         portfolio=portfolio,
         strategy_row=strategy_row,
+        rules=asked.rules.model_copy(update={"initial_capital": float(capital)}),
+        capital=capital,
+        benchmark=None if asked.benchmark is None else asked.benchmark.upper(),
+        risk_free=risk_free,
+    )
+
+
+async def prices_of(
+    db: Database, traded: Sequence[str], benchmark: str | None, *, proxies: bool
+) -> LoadedPrices:
+    """The prices of what is traded and compared with.
+
+    Raises
+    ------
+    NoPricesError, SpliceError
+        Nothing is stored of a symbol, or nothing that can be used; with those that may be meant.
+    """
+    symbols = [*traded, *([] if benchmark is None else [benchmark])]
+    try:
+        return await load_cached_prices(db.url, symbols, cache=db.panels, proxies=proxies)
+    except NoPricesError as error:
+        raise await _with_suggestion(db, error, traded, benchmark) from None
+
+
+async def check_request(db: Database, asked: Asked, actor: Actor) -> Request:
+    """Find and check everything that a run of somebody's needs; nothing is written.
+
+    Raises
+    ------
+    NotFoundError, OthersPortfolioError, InvalidParametersError, InvalidPortfolioError, \
+    NoPricesError, NoClosesError, MissingPricesError, UnknownSymbolError, RateError, SpliceError, \
+    WindowError, UncoveredWindowError
+        What was asked for cannot be.
+    """
+    chosen = await choose(db, asked, actor)
+    strategy, rules = build_stored(chosen.strategy_row, chosen.allocations), chosen.rules
+    if asked.rebalance_offset is not None:
+        rules = with_offset(rules, strategy, asked.rebalance_offset)
+    prices = await prices_of(db, strategy.symbols, chosen.benchmark, proxies=asked.proxies)
+    fitted = fit(
+        prices,
+        strategy,
+        rules,
+        chosen.allocations,
+        benchmark=chosen.benchmark,
+        risk_free=chosen.risk_free,
+        start=asked.start,
+        end=asked.end,
+    )
+    return Request(
+        actor=actor,
+        title=chosen.title,
+        portfolio=chosen.portfolio,
+        strategy_row=chosen.strategy_row,
         strategy=strategy,
         rules=rules,
-        capital=capital,
-        benchmark=benchmark,
-        risk_free=risk_free,
-        panel=loaded.panel,
-        prices=loaded.state,
-        window=window,
-        start=asked.start or window.start,
-        end=asked.end or window.end,
+        capital=chosen.capital,
+        benchmark=chosen.benchmark,
+        risk_free=chosen.risk_free,
+        panel=prices.panel,
+        prices=prices.state,
+        window=fitted.window,
+        start=asked.start or fitted.window.start,
+        end=asked.end or fitted.window.end,
         proxies=asked.proxies,
-        notes=(
-            *allocation_notes(strategy, allocations),
-            *loaded.notes_from(window.start),
-            *window.notes,
-        ),
+        notes=fitted.notes,
     )
 
 
 async def _with_suggestion(
-    db: Database, error: NoPricesError, strategy: Strategy, benchmark: str | None
+    db: Database, error: NoPricesError, traded: Sequence[str], benchmark: str | None
 ) -> NoPricesError:
     """The error, with the symbols that may have been meant, where nothing is stored of one."""
     known = [each.symbol for each in await coverage(db.url)]
@@ -230,32 +276,6 @@ async def _with_suggestion(
         return error
     near = meant(error.symbol, known)
     remedy = ", or ".join(part for part in (near.rstrip("?"), error.remedy) if part)
-    is_benchmark = error.symbol == benchmark and error.symbol not in strategy.symbols
+    is_benchmark = error.symbol == benchmark and error.symbol not in traded
     what = "the benchmark has no prices" if is_benchmark else "no prices are stored"
     return NoPricesError(error.symbol, what, remedy=remedy)
-
-
-def check_inputs(
-    prepared: Prepared, strategy: Strategy, rules: Rules, risk_free: float | DatedRates
-) -> None:
-    """Refuse inputs with which a run would fail.
-
-    Raises
-    ------
-    NoClosesError, RateError
-    """
-    dates = prepared.window.dates
-    units_of(prepared.window.select(strategy.symbols), rules)
-    for rate in (rules.cash_rate, rules.borrow_rate, risk_free):
-        if rate is not None:
-            rates_in_force(rate, dates)
-
-
-def allocation_notes(strategy: Strategy, allocations: Mapping[str, float]) -> Iterator[str]:
-    """A word to whoever expects fractions to be kept by a strategy that ignores them."""
-    even = len(set(allocations.values())) == 1 and math.isclose(sum(allocations.values()), 1.0)
-    if not (strategy.uses_allocations or even):
-        yield (
-            f"{strategy.name} chooses among the portfolio's symbols and sets their weights itself; "
-            "the portfolio's fractions play no part"
-        )

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from etf_backtest.database.models import to_json
 from etf_backtest.errors import InvalidParametersError
 from etf_backtest.services.metrics_row import metrics_row
 from etf_backtest.services.rules_file import rules_of
@@ -40,24 +39,32 @@ class StoredOptions:
 
     @classmethod
     def of(cls, row: Backtest) -> StoredOptions:
-        """Those of a row, whoever wrote it; what is absent is as by default.
+        """Those of a row: see `read`."""
+        return cls.read(cast("Mapping[str, object]", row.options))
+
+    @classmethod
+    def read(cls, options: Mapping[str, object]) -> StoredOptions:
+        """Those that a row has, whoever wrote it; what is absent is as by default.
 
         Raises
         ------
         InvalidParametersError
             Naming the key that cannot be used.
         """
-        options = dict(cast("Mapping[str, object]", row.options))
-        proxies = options.pop(PROXIES, True)
+        given = dict(options)
+        proxies = given.pop(PROXIES, True)
         if not isinstance(proxies, bool):
             raise InvalidParametersError(
                 OWNER, [f"{PROXIES}: expected true or false, received {proxies!r}"]
             )
-        return cls(*rules_of(options, owner=OWNER), proxies)
+        return cls(*rules_of(given, owner=OWNER), proxies)
 
 
 def pending_row(request: Request) -> BacktestCreateInput:
     """The row of a run that was asked for and checked."""
+    # late: who computes in a child process needs no client
+    from etf_backtest.database.models import to_json
+
     options: JsonObject = {
         **request.rules.to_dict(),
         "risk_free": rate_as_data(request.risk_free),

@@ -1,0 +1,17 @@
+"""Workers, and the children that compute for them."""
+
+from __future__ import annotations
+
+from etf_backtest.errors.base import EtfBacktestError
+
+
+class ComputationError(EtfBacktestError):
+    """A run cannot be computed; trying again would not help."""
+
+
+class LostClaimError(EtfBacktestError):
+    """A backtest was cancelled, or another worker has it: what was computed was not stored."""
+
+    def __init__(self, backtest_id: str) -> None:
+        super().__init__(f"backtest {backtest_id} is no longer this worker's")
+        self.backtest_id = backtest_id
