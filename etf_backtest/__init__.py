@@ -52,6 +52,11 @@ if TYPE_CHECKING:
     from etf_backtest.services.price_panel import (
         load_prices,
     )
+    from etf_backtest.services.submission import (
+        cancel_backtest,
+        retry_backtest,
+        submit_backtest,
+    )
     from etf_backtest.settings import (
         Settings,
         load_settings,
@@ -125,6 +130,7 @@ __all__ = [
     "Strategy",
     "VolatilityTarget",
     "available_strategies",
+    "cancel_backtest",
     "check_stored_prices",
     "connect",
     "export_prices",
@@ -135,12 +141,14 @@ __all__ = [
     "metrics",
     "open_prices",
     "prove_no_lookahead",
+    "retry_backtest",
     "run_backtest",
     "sample_panel",
     "simulate",
     "simulate_ledger",
     "simulate_many",
     "strategy_from_dict",
+    "submit_backtest",
 ]
 
 _HOMES = {
@@ -174,6 +182,7 @@ _HOMES = {
     "Strategy": "strategies",
     "VolatilityTarget": "strategies",
     "available_strategies": "strategies",
+    "cancel_backtest": "services.submission",
     "check_stored_prices": "services.price_check",
     "connect": "database.connection",
     "export_prices": "services.price_export",
@@ -183,12 +192,14 @@ _HOMES = {
     "load_settings": "settings",
     "open_prices": "providers.price_files",
     "prove_no_lookahead": "strategies",
+    "retry_backtest": "services.submission",
     "run_backtest": "services.backtest",
     "sample_panel": "providers.sample_prices",
     "simulate": "simulation",
     "simulate_ledger": "simulation.ledger",
     "simulate_many": "simulation.many",
     "strategy_from_dict": "strategies",
+    "submit_backtest": "services.submission",
 }
 
 

@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from etf_backtest.cli import backtest_diff, backtest_view, console, verification_view
+from etf_backtest.cli import (
+    backtest_diff,
+    backtest_queue,
+    backtest_share,
+    backtest_view,
+    console,
+    verification_view,
+)
 from etf_backtest.cli.backtest_data import as_data
 from etf_backtest.cli.options import JSON
 from etf_backtest.cli.run_options import RUN_CONTEXT, RunArguments, with_run_options
@@ -43,21 +50,30 @@ def run(asked: RunArguments, json: JSON = False) -> None:
     backtest_view.show(done.backtest, json=json)
 
 
+app.command(context_settings=RUN_CONTEXT)(with_run_options(backtest_queue.submit))
+app.command()(backtest_queue.cancel)
+app.command()(backtest_queue.retry)
+app.command()(backtest_queue.watch)
+
+
 @app.command("list")
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only those that are this far.")] = None,
+    shared: backtest_share.SHARED = False,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=10_000)] = 50,
     json: JSON = False,
 ) -> None:
-    """List your backtests, newest first."""
-    from etf_backtest.services.stored_backtests import list_backtests
-
+    """List your backtests, newest first, or those that people share."""
     wanted = None if status is None else status.value
-    rows = with_database(lambda db: list_backtests(db, status=wanted, limit=limit))
+    rows, owners = with_database(
+        lambda db: backtest_share.listed(db, status=wanted, shared=shared, limit=limit)
+    )
     if json:
-        console.show_json([as_data(row, results=False) for row in rows])
+        console.show_json([as_data(r, results=False, owner=owners[r.userId]) for r in rows])
     elif rows:
-        backtest_view.show_list(rows)
+        backtest_view.show_list(rows, owners if shared else None)
+    elif shared:
+        console.narrate("nobody shares such a backtest: etf-backtest backtest share ID")
     elif wanted:
         console.narrate(f"no backtest is {wanted}")
     else:
@@ -71,10 +87,8 @@ def show(
     json: JSON = False,
 ) -> None:
     """Show one backtest: metrics, rules, curve, warnings; with --json all of its results."""
-    from etf_backtest.services.stored_backtests import find_backtest
-
-    row = with_database(lambda db: find_backtest(db, backtest_id))
-    backtest_view.show(row, json=json, trades=trades)
+    row, owner = with_database(lambda db: backtest_share.visible(db, backtest_id))
+    backtest_view.show(row, json=json, trades=trades, owner=owner)
 
 
 @app.command()
@@ -99,6 +113,9 @@ def verify(
 
 
 app.command("diff")(backtest_diff.diff)
+app.command()(backtest_share.share)
+app.command()(backtest_share.unshare)
+app.command()(backtest_share.delete)
 
 
 @app.command("rules")

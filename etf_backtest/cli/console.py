@@ -11,6 +11,7 @@ from typing import Literal
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -60,6 +61,13 @@ def show_json(data: object) -> None:
     sys.stdout.write("\n")
 
 
+def show_json_line(data: object) -> None:
+    """Print data as JSON on one line of stdout, at once."""
+    json.dump(data, sys.stdout, default=str, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
 def show_line(line: str) -> None:
     """Print one plain line on stdout."""
     sys.stdout.write(f"{line}\n")
@@ -73,6 +81,31 @@ def show_table(
     fold: str = "",
 ) -> None:
     """Print a table on stdout; cells are text, never markup; only the column `fold` is folded."""
+    _print_whole(_table(title, columns, rows, fold=fold))
+
+
+def is_live() -> bool:
+    """Whether stdout is a terminal on which lines can be written again."""
+    console = Console()
+    return console.is_terminal and not console.is_dumb_terminal
+
+
+@contextmanager
+def live_table(
+    columns: Sequence[tuple[str, Justify]], *, fold: str = ""
+) -> Iterator[Callable[[Iterable[Sequence[str]]], None]]:
+    """Keep a table on the terminal; call what it gives with the rows of now."""
+    with Live(console=Console(highlight=False), auto_refresh=False) as live:
+        yield lambda rows: live.update(_table(None, columns, rows, fold=fold), refresh=True)
+
+
+def _table(
+    title: str | None,
+    columns: Sequence[tuple[str, Justify]],
+    rows: Iterable[Sequence[str]],
+    *,
+    fold: str,
+) -> Table:
     body = [[printable(cell) for cell in row] for row in rows]
     table = Table(
         title=title and escape(printable(title)),
@@ -89,7 +122,7 @@ def show_table(
             table.columns[-1].min_width = width
     for row in body:
         table.add_row(*(Text(cell) for cell in row))
-    _print_whole(table)
+    return table
 
 
 def show_text(text: str, *, style: str = "") -> None:
