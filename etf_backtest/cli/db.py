@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etf_backtest.cli import console
+from etf_backtest.cli import console, db_grant
 from etf_backtest.cli.options import JSON, YES, confirm
 from etf_backtest.cli.session import run, settings, with_url
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from etf_backtest.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="The PostgreSQL behind everything.")
+app.command()(db_grant.grant)
 
 
 def _is_embedded(where: Settings) -> bool:

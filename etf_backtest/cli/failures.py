@@ -19,6 +19,8 @@ from etf_backtest.errors import (
 NOT_MIGRATED = "create the tables with: etf-backtest migrate deploy"
 NO_TABLES = "the database has no tables of ours yet, or not all of this version"
 NOT_UPDATED = "bring them up to date with: etf-backtest migrate deploy"
+NOT_ALLOWED = "the database does not let its URL's user do this"
+GRANT = "use another, or give it what it needs: etf-backtest db grant (docs/security.md)"
 OLD_TABLES = "the database's tables are from before an update: a column is not there"
 
 
@@ -91,7 +93,12 @@ def _explain_prisma(error: BaseException) -> Failure | None:
     # a column; the engine does not name it
     if getattr(error, "code", None) == "P2022" or state == "42703":
         return Failure(OLD_TABLES, NOT_UPDATED, 1)
-    return Failure(str(error), None, 1) if isinstance(error, PrismaError) else None
+    if not isinstance(error, PrismaError):
+        return None
+    # the engine has no code for the second
+    if getattr(error, "code", None) == "P1010" or "in a read-only transaction" in str(error):
+        return Failure(f"{NOT_ALLOWED}: {error}", GRANT, 1)
+    return Failure(str(error), None, 1)
 
 
 def _explain_asyncpg(error: BaseException) -> Failure | None:
@@ -102,4 +109,6 @@ def _explain_asyncpg(error: BaseException) -> Failure | None:
         return Failure(NO_TABLES, NOT_MIGRATED, 1)
     if isinstance(error, asyncpg.UndefinedColumnError):
         return Failure(f"{OLD_TABLES} ({error})", NOT_UPDATED, 1)
+    if isinstance(error, asyncpg.InsufficientPrivilegeError | asyncpg.ReadOnlySQLTransactionError):
+        return Failure(f"{NOT_ALLOWED}: {error}", GRANT, 1)
     return Failure(f"the database refuses: {error}", None, 1)
