@@ -83,6 +83,13 @@ from etf_backtest.errors.records import (
     NothingToVerifyError,
     NotRetryableError,
 )
+from etf_backtest.errors.roles import (
+    RightsDeniedError,
+    RoleError,
+    RoleMissingError,
+    RoleOwnsError,
+    RoleTooPowerfulError,
+)
 from etf_backtest.errors.simulation import (
     AllocationError,
     CostsError,
@@ -171,6 +178,11 @@ __all__ = [
     "RejectedBarsError",
     "RejectedPricesError",
     "ReturnsError",
+    "RightsDeniedError",
+    "RoleError",
+    "RoleMissingError",
+    "RoleOwnsError",
+    "RoleTooPowerfulError",
     "SettingsError",
     "SimulationError",
     "SpliceError",

@@ -1,0 +1,17 @@
+"""Roles for a test's own database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fixtures.cluster import Cluster
+from tests.integration.security.database_roles import Roles, roles_of
+
+
+@pytest.fixture
+def roles(postgres: Cluster, database_url: str) -> Iterator[Roles]:
+    """For a database that has every migration."""
+    with roles_of(postgres, database_url) as made:
+        yield made
