@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from etf_backtest.errors import NotFoundError
-from etf_backtest.services.accounts import LOCAL_EMAIL, local_user
+from etf_backtest.services.accounts import LOCAL_EMAIL, address_or_id, as_id, local_user
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
@@ -49,8 +49,9 @@ async def acting_user(db: Database, user: Who = None) -> Actor:
     # not the client's own query: that would read the password's hash, which not every role may
     rows = await db.query_raw(
         "SELECT id::text, email, subscription_tier::text AS tier FROM users"
-        " WHERE (lower(email) = lower($1) OR id::text = lower($1)) AND is_active",
-        LOCAL_EMAIL if user is None else user.strip(),
+        " WHERE (lower(email) = lower($1) OR id = $2::uuid) AND is_active",
+        LOCAL_EMAIL if user is None else address_or_id(user),
+        None if user is None else as_id(user),
     )
     if rows:
         return Actor(**rows[0])

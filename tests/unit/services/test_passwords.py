@@ -1,0 +1,191 @@
+"""Which passwords are taken, and which hashes they fit: argon2-cffi and Werkzeug are the judges."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+import unicodedata
+
+import pytest
+from argon2 import PasswordHasher, Type
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from etf_backtest.errors import PasswordRefusedError
+from etf_backtest.services import werkzeug_hashes
+from etf_backtest.services.passwords import (
+    NO_PASSWORD,
+    check_password,
+    hash_password,
+    needs_rehash,
+    password_fits,
+    stand_in_hash,
+)
+
+PASSWORD = "correct horse, battery"
+COMPOSED = "M\u00fcnchen 1972"
+DECOMPOSED = unicodedata.normalize("NFD", COMPOSED)
+
+
+async def test_a_new_hash_is_argon2id_of_the_librarys_own_profile() -> None:
+    stored = await hash_password(PASSWORD)
+    # RFC 9106, section 4: 64 MiB, 3 passes, 4 lanes
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert PasswordHasher().verify(stored, PASSWORD)
+    assert await password_fits(stored, PASSWORD)
+    assert not await password_fits(stored, PASSWORD + " ")
+    assert not needs_rehash(stored)
+    assert stored != await hash_password(PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "scrypt",  # 32768:8:1
+        "scrypt:16384:8:2",
+        "pbkdf2:sha256:1000",
+        "pbkdf2:sha1:1000",
+        "pbkdf2:sha512:2000",
+    ],
+)
+async def test_hashes_of_werkzeug_fit_what_werkzeug_says(method: str) -> None:
+    for password in (DECOMPOSED, ""):  # nobody asked whether it is a good one
+        stored = generate_password_hash(password, method=method, salt_length=8)
+        assert await password_fits(stored, password)
+        assert check_password_hash(stored, password + "x") is False
+        assert not await password_fits(stored, password + "x")
+        assert needs_rehash(stored)
+
+
+async def test_werkzeug_with_its_defaults() -> None:
+    # 1,000,000 rounds in Werkzeug 3.1
+    stored = generate_password_hash(PASSWORD, method="pbkdf2")
+    assert await password_fits(stored, PASSWORD)
+
+
+async def test_letters_are_the_same_however_they_are_typed() -> None:
+    assert COMPOSED != DECOMPOSED
+    stored = await hash_password(DECOMPOSED)
+    assert await password_fits(stored, COMPOSED)
+    assert await password_fits(stored, DECOMPOSED)
+    assert PasswordHasher().verify(stored, COMPOSED)
+    # of a program that hashed what was typed
+    assert await password_fits(PasswordHasher().hash(DECOMPOSED), DECOMPOSED)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "plain$$password",
+        "md5$salt$5f4dcc3b5aa765d61d8327deb882cf99",
+        "pbkdf2:sha256$salt$00",
+        "pbkdf2:md5:1000$salt$" + hashlib.pbkdf2_hmac("md5", b"password", b"salt", 1000).hex(),
+        "pbkdf2:sha256:0$salt$00",
+        "pbkdf2:sha256:-1$salt$00",
+        "pbkdf2:sha256:1000",
+        "pbkdf2:sha256:1000$salt",
+        "pbkdf2:sha256:1000$salt$\u00fc",
+        "scrypt:32768:8$salt$00",
+        "scrypt:32767:8:1$salt$00",
+        "scrypt:1:8:1$salt$00",
+        # too much work or memory
+        f"pbkdf2:sha256:{werkzeug_hashes.MOST_ITERATIONS + 1}$salt$00",
+        "pbkdf2:sha512:999999999999$salt$00",
+        "scrypt:1048576:8:1$salt$00",  # 1 GiB
+        "scrypt:32768:8:1000$salt$00",
+        "scrypt:2:99999:99999$salt$00",
+    ],
+)
+def test_what_werkzeug_has_not_made_fits_nothing(stored: str) -> None:
+    assert not werkzeug_hashes.verify_werkzeug_hash(stored, b"password")
+    assert needs_rehash(stored)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        NO_PASSWORD,
+        "",
+        "$argon2id$v=19$m=x,t=3,p=4$c2FsdHNhbHQ$aGFzaA",
+        "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$\u00fc",
+        "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW",
+        "$argon2id$v=19$m=4194304,t=1,p=4$c2FsdHNhbHQ$aGFzaGhhc2g",  # 4 GiB
+        "$argon2id$v=19$m=65536,t=1000000,p=4$c2FsdHNhbHQ$aGFzaGhhc2g",
+        "$argon2id$v=19$m=65536,t=3,p=4096$c2FsdHNhbHQ$aGFzaGhhc2g",
+        "scrypt:1048576:8:1$salt$00",
+    ],
+)
+async def test_what_is_no_hash_or_asks_for_too_much_fits_nothing(stored: str) -> None:
+    began = time.process_time()
+    assert not await password_fits(stored, NO_PASSWORD)
+    # the work of one ordinary hash, 0.1 s: the dearest of these takes days
+    assert time.process_time() - began < 5
+
+
+async def test_a_stand_in_is_a_hash_like_new_ones() -> None:
+    stored, new = stand_in_hash(), await hash_password(PASSWORD)
+    assert not await password_fits(stored, PASSWORD)
+    assert stored.rpartition("$")[0].rpartition("$")[0] == new.rpartition("$")[0].rpartition("$")[0]
+    assert len(stored) == len(new)
+    assert not needs_rehash(stored)
+
+
+def test_weaker_and_other_hashes_are_to_be_made_again() -> None:
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    assert needs_rehash(cheap.hash(PASSWORD))
+    assert needs_rehash(PasswordHasher(type=Type.I).hash(PASSWORD))
+    assert needs_rehash(PasswordHasher(salt_len=8).hash(PASSWORD))
+    # what asks for more stays as it is
+    assert not needs_rehash(PasswordHasher(time_cost=4).hash(PASSWORD))
+
+
+async def test_the_event_loop_goes_on_while_a_password_is_hashed() -> None:
+    turns, done = 0, asyncio.Event()
+
+    async def turn() -> None:
+        nonlocal turns
+        while not done.is_set():
+            turns += 1
+            await asyncio.sleep(0)
+
+    turning = asyncio.create_task(turn())
+    await asyncio.gather(*(hash_password(PASSWORD) for _ in range(2)))
+    done.set()
+    await turning
+    assert turns > 50  # of thousands; two, where the loop stands still
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        ("", "too short"),
+        ("1234567", "too short"),
+        ("u\u0308" * 7, "too short"),
+        ("ab" * 513, "too long"),
+        ("x" * 10_000_000, "too long"),
+        ("tab\tinside", "control"),
+        ("two\nlines here", "control"),
+        ("a NUL \0 in it", "control"),
+        ("half a pair \ud83d", "half of a character"),
+        ("aaaaaaaaaaaa", "again and again"),
+    ],
+)
+def test_passwords_that_are_refused(password: str, reason: str) -> None:
+    with pytest.raises(PasswordRefusedError, match=reason) as caught:
+        check_password(password)
+    if password:
+        assert password[:10] not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "password", ["12345678"[::-1], "ab" * 512, "\u5bc6\u7801" * 4, " a space "]
+)
+def test_passwords_that_are_taken(password: str) -> None:
+    check_password(password)
+
+
+async def test_megabytes_and_halves_of_characters_fit_nothing() -> None:
+    stored = await hash_password("x1" * 512)
+    assert not await password_fits(stored, "x1" * 1_000_000)
+    assert not await password_fits(stored, "\ud83d" * 8)
