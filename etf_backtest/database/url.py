@@ -187,7 +187,7 @@ class DatabaseUrl:
             user=self.user,
             password=lambda: password,
             database=self.database,
-            ssl=False if self.socket_directory is not None else self._tls(),
+            ssl=self._tls(),
             direct_tls=False,
             target_session_attrs=SessionAttribute.any,
             krbsrvname="postgres",
@@ -225,24 +225,37 @@ class DatabaseUrl:
             settings["search_path"] = '"' + self.schema.replace('"', '""') + '"'
         return settings
 
-    def _tls(self) -> Literal["prefer"] | ssl.SSLContext | bool:
+    def tls(self) -> tuple[SslMode, str | None]:
+        """The TLS mode by libpq's name, and the file of the authority to verify against, if any.
+
+        Raises
+        ------
+        DatabaseUrlError
+            There is no such mode.
+        """
+        if self.socket_directory is not None:
+            return "disable", None
         # by default and for "allow" what the query engine does
         local = self.host in ("localhost", "::1") or self.host.startswith("127.")
         mode = _read_ssl_mode(self.parameter("sslmode") or ("disable" if local else "prefer"))
-        if mode == "disable" or mode == "allow":
-            return False
         authority = self.parameter("sslrootcert")
         if authority is None and self.parameter("sslkey") is None:
             # without a key this is Prisma's name for the authority's certificate
             authority = self.parameter("sslcert")
-        if mode == "require" and self.parameter("sslaccept") == "strict":
+        if mode == "allow":
+            mode = "disable"
+        elif mode == "require" and self.parameter("sslaccept") == "strict":
             mode = "verify-full"
         elif mode == "require" and authority is not None:
             # as libpq does: whoever names an authority wants it asked
             mode = "verify-ca"
-        if mode == "prefer":
-            return mode
-        return self._tls_context(mode, authority)
+        return mode, authority
+
+    def _tls(self) -> Literal["prefer"] | ssl.SSLContext | bool:
+        mode, authority = self.tls()
+        if mode == "disable":
+            return False
+        return mode if mode == "prefer" else self._tls_context(mode, authority)
 
     def _tls_context(self, mode: SslMode, authority: str | None) -> ssl.SSLContext:
         import ssl  # only for who verifies: it takes longer than everything else here
