@@ -94,6 +94,8 @@ def as_data(row: Backtest, *, results: bool = True, owner: str | None = None) ->
         "portfolio": portfolio,
         "strategy": strategy,
         "status": str(row.status),
+        "priority": row.priority,
+        "attempts": row.attempts,
         "start_date": row.startDate.date().isoformat(),
         "end_date": row.endDate.date().isoformat(),
         "initial_capital": str(row.initialCapital),

@@ -9,6 +9,7 @@ from etf_backtest.cli import console
 from etf_backtest.cli.backtest_data import as_data, metrics_of, names
 from etf_backtest.cli.chart import braille_chart, plain
 from etf_backtest.cli.metrics_table import MetricsTable
+from etf_backtest.cli.progress_view import duration
 from etf_backtest.cli.rules_view import money_moved, rules_in_words
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 CHART_HEIGHT = 8
 LABEL_WIDTH = 12
+MOMENT = "%Y-%m-%d %H:%M:%S %Z"
 OF: Final[tuple[str, console.Justify]] = ("of", "left")
 
 Data: TypeAlias = Mapping[str, object]
@@ -75,16 +77,52 @@ def show(row: Backtest, *, json: bool, trades: bool = False, owner: str | None =
         console.narrate(f"shared by {owner}")
     console.show_text(row.name, style="bold")
     if row.metrics is None:
-        portfolio, strategy = names(row)
-        start, end = row.startDate.date(), row.endDate.date()
-        console.show_text(f"{portfolio} with {strategy}, {start} to {end}: {row.status}")
-        if row.errorMessage:
-            console.show_text(row.errorMessage)
+        _show_unfinished(row, is_own=owner is None)
     else:
         _show_completed(row, row.metrics)
         if trades:
             _show_trades(cast("Data", row.results))
     console.show_text(f"backtest {row.id}")
+
+
+def _show_unfinished(row: Backtest, *, is_own: bool) -> None:
+    """One without metrics: where it stands, and why it failed."""
+    portfolio, strategy = names(row)
+    start, end = row.startDate.date(), row.endDate.date()
+    console.show_text(f"{portfolio} with {strategy}, {start} to {end}: {row.status}")
+    if row.errorMessage:
+        console.show_text(row.errorMessage)
+    console.show_text("")
+    console.show_facts("queue", [*_queued(row)])
+    console.show_text("")
+    short = row.id[:8]
+    if is_own and row.status == "failed":
+        console.narrate(f"try it again: etf-backtest backtest retry {short}")
+    elif is_own and row.status == "pending":
+        console.narrate(f"see where it stands: etf-backtest backtest watch {short}")
+
+
+def _queued(row: Backtest) -> Iterator[tuple[str, str]]:
+    """Yield how it got on, by the database's clock."""
+    yield "queued", f"{row.queuedAt:{MOMENT}}"
+    if row.startedAt is not None:
+        yield "started", f"{row.startedAt:{MOMENT}}"
+    if row.completedAt is not None:
+        yield "ended", f"{row.completedAt:{MOMENT}}"
+    if row.priority:
+        yield "priority", str(row.priority)
+    if row.attempts:
+        yield "attempts", str(row.attempts)
+
+
+def _when(row: Backtest) -> Iterator[tuple[str, str]]:
+    """Yield when it was computed, how long that took, and how long it had waited."""
+    if row.startedAt is None or row.completedAt is None:
+        return
+    waited = duration((row.startedAt - row.queuedAt).total_seconds())
+    took = duration((row.completedAt - row.startedAt).total_seconds())
+    again = f" at attempt {row.attempts}" if row.attempts > 1 else ""
+    yield "computed", f"{row.startedAt:{MOMENT}}{again}, {waited} after it was queued, in {took}"
 
 
 def _show_completed(row: Backtest, metrics: PerformanceMetrics) -> None:
@@ -108,7 +146,7 @@ def _show_completed(row: Backtest, metrics: PerformanceMetrics) -> None:
     console.show_text("")
     console.show_facts("money", [*money_moved(results)])
     console.show_text("")
-    if origin := [*_origin(results)]:
+    if origin := [*_when(row), *_origin(results)]:
         console.show_facts("origin", origin)
         console.show_text("")
     _show_curve(equity, metrics)

@@ -27,7 +27,7 @@ COLUMNS: Final[tuple[tuple[str, console.Justify], ...]] = (
     ("", "left"),
 )
 SHORT_ID = 8
-MINUTE, HOUR = 60, 3600
+SHORT, MINUTE, HOUR = 10, 60, 3600
 
 
 def how_to_show(*, json: bool) -> Showing:
@@ -85,10 +85,10 @@ def _remark(each: Progress) -> str:
 
 
 def duration(seconds: float) -> str:
-    """As people say it: 3 s, 2 min 10 s, 1 h 5 min."""
+    """As people say it: 0.3 s, 15 s, 2 min 10 s, 1 h 5 min."""
     whole = int(seconds)
     if whole < MINUTE:
-        return f"{whole} s"
+        return f"{seconds:.1f} s" if seconds < SHORT else f"{whole} s"
     if whole < HOUR:
         return f"{whole // MINUTE} min {whole % MINUTE} s"
     return f"{whole // HOUR:,} h {whole % HOUR // MINUTE} min"
