@@ -3,6 +3,7 @@
 environment   a home directory of the test's own, and nothing of the user's
 pgbouncer     pgbouncer before such a server
 postgres      real PostgreSQL servers and databases
+queue         databases with the queue of backtests
 yahoo_server  Yahoo Finance on loopback
 """
 
@@ -10,5 +11,6 @@ pytest_plugins = [
     "tests.fixtures.environment",
     "tests.fixtures.pgbouncer",
     "tests.fixtures.postgres",
+    "tests.fixtures.queue",
     "tests.fixtures.yahoo_server",
 ]

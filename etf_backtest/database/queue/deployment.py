@@ -50,7 +50,7 @@ async def reset_queue(url: DatabaseUrl, say: Say) -> int:
     """Drop the queue with its jobs, and install it again; as `deploy_queue`."""
     try:
         await remove_queue(url)
-    except QueueRightError as error:
+    except (QueueRightError, QueueSchemaError) as error:
         say(f"The tables are reset, but {error}")
         return 1
     return await deploy_queue(url, say)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -38,7 +38,10 @@ class InstallationReport:
 
 
 async def install_queue(url: DatabaseUrl) -> InstallationReport:
-    """Install the queue or bring it up to date, in one transaction; then queue what waits.
+    """Install the queue or bring it up to date; then queue what waits.
+
+    It is done in one transaction, unless the library's migrations need more, which then are a
+    transaction each; two at once do it once.
 
     Parameters
     ----------
@@ -56,21 +59,52 @@ async def install_queue(url: DatabaseUrl) -> InstallationReport:
     QueueSchemaError
         The schema holds something that is not this queue.
     """
+    import asyncpg
+
     library = required_library()
+    steps: tuple[str, ...] = ()
+    try:
+        is_new, applied = await _install(url, library)
+    except asyncpg.UnsafeNewEnumValueUsageError:
+        # one migration uses what another adds to an enum: PostgreSQL wants a commit in between
+        steps = await _apply_one_by_one(url, library)
+        is_new, applied = await _install(url, library)
+    # what was inserted while this was not committed yet told nobody
+    async with direct_connection(url) as connection:
+        deferred = await defer_waiting(connection, url)
+    return InstallationReport(
+        queue_schema(url), library.version, is_new, (*steps, *applied), deferred
+    )
+
+
+async def _install(url: DatabaseUrl, library: QueueLibrary) -> tuple[bool, tuple[str, ...]]:
+    """Whether there was none, and what was applied to one that was there."""
     schema, home = queue_schema(url), home_schema(url)
     async with _alone(url, schema) as connection:
         noted = await _enter_schema(connection, schema, home)
         if noted is None:
             await _create(connection, schema, home, library)
-            applied: tuple[str, ...] = ()
+            pending: tuple[str, ...] = ()
         else:
-            applied = await _update(connection, schema, noted, library)
-        if noted is None or applied:
+            pending = _pending(schema, noted, library)
+            await _apply(connection, library, pending)
+        if noted is None or pending:
             await _make_functions(connection, schema, home)
-    # what was inserted while this was not committed yet told nobody
-    async with direct_connection(url) as connection:
-        deferred = await defer_waiting(connection, url)
-    return InstallationReport(schema, library.version, noted is None, applied, deferred)
+    return noted is None, pending
+
+
+async def _apply_one_by_one(url: DatabaseUrl, library: QueueLibrary) -> tuple[str, ...]:
+    """Apply what is pending of the library's, a transaction each; what is done stays done."""
+    schema, home = queue_schema(url), home_schema(url)
+    done: list[str] = []
+    while True:
+        async with _alone(url, schema) as connection:
+            noted = await _enter_schema(connection, schema, home) or {}
+            left = [name for name in library.migrations if name not in noted]
+            await _apply(connection, library, left[:1])
+            done += left[:1]
+        if len(left) <= 1:
+            return tuple(done)
 
 
 async def remove_queue(url: DatabaseUrl) -> bool:
@@ -80,20 +114,29 @@ async def remove_queue(url: DatabaseUrl) -> bool:
     ------
     QueueRightError
         It is another role's.
+    QueueSchemaError
+        It is the queue of other tables.
     """
     schema = queue_schema(url)
     async with _alone(url, schema) as connection:
-        if await read_notes(connection, schema) is None:
+        if await _own_notes(connection, schema, home_schema(url)) is None:
             return False
         await _run_with_names(connection, "DROP SCHEMA %1$I CASCADE", schema)
     return True
 
 
 async def defer_waiting(connection: Connection, url: DatabaseUrl) -> int:
-    """Queue the pending backtests that have no job; return how many."""
-    call: str = await connection.fetchval(
-        "SELECT format('SELECT %I.defer_waiting()', $1::text)", queue_schema(url)
+    """Queue the pending backtests that have no job; return how many.
+
+    A role that may not do that does nothing: whoever installed the queue and every worker may.
+    """
+    call: str | None = await connection.fetchval(
+        "SELECT CASE WHEN has_function_privilege(format('%I.defer_waiting()', $1::text), 'EXECUTE')"
+        " THEN format('SELECT %I.defer_waiting()', $1::text) END",
+        queue_schema(url),
     )
+    if call is None:
+        return 0
     deferred: int = await connection.fetchval(call)
     return deferred
 
@@ -120,35 +163,45 @@ async def _alone(url: DatabaseUrl, schema: str) -> AsyncIterator[Connection]:
 async def _missing_right(
     connection: Connection, url: DatabaseUrl, schema: str, error: asyncpg.PostgresError
 ) -> QueueRightError:
-    exists = await connection.fetchval("SELECT to_regnamespace(quote_ident($1)) IS NULL", schema)
-    grant = "GRANT CREATE ON DATABASE %1$I TO %3$I"
-    if exists:
-        grant = "ALTER SCHEMA %2$I OWNER TO %3$I"
-    statement: str = await connection.fetchval(
-        "SELECT format($1, $2::text, $3::text, $4::text)", grant, url.database, schema, url.user
+    owner: str | None = await connection.fetchval(
+        "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = $1", schema
     )
-    remedy = f"let the database's owner run: {statement}; then: etf-backtest migrate deploy"
+    if owner is not None:
+        remedy = f"the schema is another role's; let that one deploy: {owner}"
+        return QueueRightError(schema, str(error), remedy=remedy)
+    grant: str = await connection.fetchval(
+        "SELECT format('GRANT CREATE ON DATABASE %I TO %I', $1::text, $2::text)",
+        url.database,
+        url.user,
+    )
+    remedy = f"let the database's owner run: {grant}; then: etf-backtest migrate deploy"
     return QueueRightError(schema, str(error), remedy=remedy)
 
 
 async def _enter_schema(connection: Connection, schema: str, home: str) -> dict[str, bytes] | None:
     """Create the schema if need be, and go there; return what is noted in it."""
-    row = await connection.fetchrow(
-        "SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace"
-        " WHERE nspname = $1",
-        schema,
-    )
-    if row is None:
+    if not await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", schema
+    ):
         # not IF NOT EXISTS, which asks for the right to create even where there is nothing to do
         await _run_with_names(connection, "CREATE SCHEMA %1$I", schema)
+    noted = await _own_notes(connection, schema, home)
+    await connection.execute("SELECT set_config('search_path', quote_ident($1), true)", schema)
+    return noted
+
+
+async def _own_notes(connection: Connection, schema: str, home: str) -> dict[str, bytes] | None:
+    """As `read_notes`, of the queue of these tables and no others."""
     noted = await read_notes(connection, schema)
-    if row is not None and noted is not None and row["comment"] != _comment(home):
+    comment: str = await connection.fetchval(
+        "SELECT obj_description(to_regnamespace(quote_ident($1)), 'pg_namespace')", schema
+    )
+    if noted is not None and comment != _comment(home):
         raise QueueSchemaError(
             schema,
-            f"holds another queue ({row['comment']})",
+            f"holds another queue ({comment})",
             remedy="keep the tables in a schema with another name",
         )
-    await connection.execute("SELECT set_config('search_path', quote_ident($1), true)", schema)
     return noted
 
 
@@ -169,20 +222,19 @@ async def _create(connection: Connection, schema: str, home: str, library: Queue
     await _run_with_names(connection, "COMMENT ON SCHEMA %1$I IS %2$L", schema, _comment(home))
 
 
-async def _update(
-    connection: Connection, schema: str, noted: dict[str, bytes], library: QueueLibrary
-) -> tuple[str, ...]:
-    """Apply what is pending of the library's; return what is, our functions among it."""
+def _pending(schema: str, noted: dict[str, bytes], library: QueueLibrary) -> tuple[str, ...]:
     state = compare(schema, noted, library)
     if state.is_newer:
         raise QueueNewerError(schema, library.version, state.unknown)
-    scripts = {
-        name: library.migrations[name] for name in state.pending if name in library.migrations
-    }
+    return state.pending
+
+
+async def _apply(connection: Connection, library: QueueLibrary, names: Sequence[str]) -> None:
+    """Apply those of the names that are the library's migrations, and note them."""
+    scripts = {name: library.migrations[name] for name in names if name in library.migrations}
     for script in scripts.values():
         await connection.execute(script)
     await _note(connection, scripts)
-    return state.pending
 
 
 async def _make_functions(connection: Connection, schema: str, home: str) -> None:

@@ -55,7 +55,8 @@ class QueueState:
     @property
     def is_ready(self) -> bool:
         """Whether a worker of this machine can work on it."""
-        return self.is_installed and self.library_version is not None and not self.must_deploy
+        known = self.library_version is not None and not self.is_newer
+        return self.is_installed and known and not self.pending
 
     @property
     def must_deploy(self) -> bool:

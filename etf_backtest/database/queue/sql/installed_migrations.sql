@@ -6,3 +6,5 @@ CREATE TABLE installed_migrations (
     checksum BYTEA NOT NULL CHECK (octet_length(checksum) = 32),
     applied_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
 );
+-- whoever looks at the state of the database: names of files, no more
+GRANT SELECT ON installed_migrations TO PUBLIC;
