@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from etf_backtest.cli import console
+from etf_backtest.errors.wording import shortened
 
 if TYPE_CHECKING:
     from etf_backtest.services.progress import Progress
@@ -27,6 +28,8 @@ COLUMNS: Final[tuple[tuple[str, console.Justify], ...]] = (
     ("", "left"),
 )
 SHORT_ID = 8
+LONGEST_REMARK = 40
+"""In a table, whose cells are not cut; `backtest show` has all of it."""
 SHORT, MINUTE, HOUR = 10, 60, 3600
 
 
@@ -67,7 +70,8 @@ def _live() -> Iterator[Show]:
 def _cells(each: Progress) -> tuple[str, ...]:
     attempts = str(each.attempts) if each.attempts else ""
     time = "" if each.has_ended else duration(each.seconds)
-    return each.id[:SHORT_ID], each.name, each.status, time, attempts, _remark(each)
+    remark = shortened(_remark(each), LONGEST_REMARK)
+    return each.id[:SHORT_ID], each.name, each.status, time, attempts, remark
 
 
 def line(each: Progress) -> str:

@@ -6,6 +6,7 @@ No worker runs here: what one would write is written as SQL.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -204,3 +205,29 @@ def test_ctrl_c_ends_the_watching_and_nothing_else(run: RunCli, database_url: st
         f"{row_id[:8]}, or cancel {row_id[:8]}"
     ) in err.splitlines()
     assert run("backtest", "show", row_id, "--json").data["status"] == "pending"
+
+
+def test_on_a_terminal_a_table_is_kept_up_to_date(run: RunCli, database_url: str) -> None:
+    row_id = run(*SUBMIT).out.strip()
+    ours, theirs = os.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "etf_backtest", "backtest", "watch"],
+        env={**os.environ, "DATABASE_URL": database_url, "TERM": "xterm", "COLUMNS": "100"},
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+    ) as watching:
+        os.close(theirs)
+        written = b""
+        while b"next" not in written:
+            written += os.read(ours, 4096)
+        run("backtest", "cancel", row_id)
+        with contextlib.suppress(OSError):  # what Linux says at the end
+            while chunk := os.read(ours, 4096):
+                written += chunk
+        os.close(ours)
+        assert watching.wait(20) == 1
+    lines = written.decode().splitlines()
+    first, last = next(line for line in lines if row_id[:8] in line), lines[-2]
+    assert first.split()[:4] == [row_id[:8], "p:", "hold", "pending"]
+    assert last.split() == [row_id[:8], "p:", "hold", "failed", "cancelled"]
