@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import re
+import runpy
+from contextlib import redirect_stdout
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -45,7 +48,7 @@ def day(text: str) -> dt.datetime:
     return dt.datetime.combine(dt.date.fromisoformat(text), dt.time(tzinfo=dt.UTC))
 
 
-async def run_seed(settings: Settings, repository: Path) -> str:
+async def seed_by_prisma(settings: Settings, repository: Path) -> str:
     """The real `prisma db seed`; returns what it said."""
     said: list[str] = []
     output = Output(stdout=said.append, stderr=said.append)
@@ -55,12 +58,24 @@ async def run_seed(settings: Settings, repository: Path) -> str:
     return "".join(said)
 
 
+async def run_seed(settings: Settings, repository: Path) -> str:
+    """The script that it runs, without Prisma and two processes around it."""
+    assert settings.database_url is not None
+    url = settings.database_url.get_secret_value()
+    script = runpy.run_path(str(repository / "prisma" / "seed.py"))
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setenv("DATABASE_URL", url)
+        await script["main"]()
+    return said.getvalue()
+
+
 @pytest.mark.each_postgres
 async def test_seed_again_changes_nothing_and_keeps_edits(
     settings: Settings, repository: Path
 ) -> None:
     expected = f"seeded {len(STRATEGIES)} strategies and {COUNT} ETFs; what was there"
-    assert expected in await run_seed(settings, repository)
+    assert expected in await seed_by_prisma(settings, repository)
     async with connect(settings) as db:
         funds = await db.etfinfo.find_many()
         by_symbol = {fund.symbol: fund for fund in funds}
