@@ -27,7 +27,9 @@ from etf_backtest.cli import (
     session,
     strategy,
     studio,
+    user,
 )
+from etf_backtest.errors import SettingsError
 
 app = typer.Typer(
     name="etf-backtest",
@@ -35,7 +37,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Backtest portfolios of ETFs and keep the results in a PostgreSQL database you own.",
-    epilog="Accepted anywhere: --debug shows tracebacks, --log-queries shows the SQL.",
+    epilog="Accepted anywhere: --user EMAIL acts as another user, --debug shows tracebacks, "
+    "--log-queries shows the SQL.",
 )
 app.command()(demo.demo)
 app.command()(generate.generate)
@@ -48,6 +51,7 @@ app.add_typer(etf.app, name="etf")
 app.add_typer(portfolio.app, name="portfolio")
 app.add_typer(strategy.app, name="strategy")
 app.add_typer(backtest.app, name="backtest")
+app.add_typer(user.app, name="user")
 
 
 def _show_version(wanted: bool) -> None:
@@ -69,23 +73,40 @@ def _root(
 
 
 def take_global_flags(arguments: Sequence[str]) -> list[str]:
-    """Take --debug and --log-queries out of the arguments, wherever they stand before `--`."""
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    before, after = arguments[:end], arguments[end:]
-    session.flags.debug = "--debug" in before
-    session.flags.log_queries = "--log-queries" in before
-    return [a for a in before if a not in ("--debug", "--log-queries")] + list(after)
+    """Take --debug, --log-queries and --user out of the arguments, wherever they stand before `--`.
+
+    Raises
+    ------
+    SettingsError
+        Nobody is named after --user.
+    """
+    flags, rest, left = session.flags, [], list(arguments)
+    flags.debug, flags.log_queries, flags.user = False, False, None
+    while left and left[0] != "--":
+        argument = left.pop(0)
+        if argument == "--debug":
+            flags.debug = True
+        elif argument == "--log-queries":
+            flags.log_queries = True
+        elif argument == "--user" or argument.startswith("--user="):
+            is_apart = argument == "--user" and left and not left[0].startswith("-")
+            flags.user = left.pop(0) if is_apart else argument.partition("=")[2]
+            if not flags.user.strip():
+                raise SettingsError("--user names nobody", remedy="give an e-mail address or an id")
+        else:
+            rest.append(argument)
+    return rest + left
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; exit with 0, 1 for a failure, 2 for wrong usage, 130 for Ctrl-C."""
-    rest = take_global_flags(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # a name that the terminal cannot show must not end a command
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
+            rest = take_global_flags(sys.argv[1:] if arguments is None else arguments)
             app(args=rest, prog_name="etf-backtest")
         finally:
             _flush()

@@ -20,6 +20,8 @@ class GlobalFlags:
 
     debug: bool = False
     log_queries: bool = False
+    user: str | None = None
+    """Who acts, before the one of the settings."""
 
 
 flags = GlobalFlags()
@@ -27,10 +29,11 @@ flags = GlobalFlags()
 
 
 def settings() -> Settings:
-    """The settings of the environment and `.env`."""
+    """The settings of the environment and `.env`; who acts may be named on the command line."""
     from etf_backtest.settings import load_settings
 
-    return load_settings()
+    found = load_settings()
+    return found if flags.user is None else found.model_copy(update={"user": flags.user})
 
 
 def run(work: Coroutine[None, None, T]) -> T:

@@ -28,6 +28,12 @@ class PasswordRefusedError(EtfBacktestError):
     """A new password cannot be taken; the password itself is nowhere in the error."""
 
 
+class SecretInputError(EtfBacktestError):
+    """A password or a token was to be read, and what is there is none; it is not in the error."""
+
+    exit_code = 2
+
+
 class WrongPasswordError(EtfBacktestError):
     """Who wants to change a password did not give the one that holds."""
 

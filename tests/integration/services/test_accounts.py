@@ -19,7 +19,6 @@ from etf_backtest.errors import (
     UserInUseError,
 )
 from etf_backtest.services.accounts import (
-    NO_PASSWORD,
     activate_user,
     create_user,
     deactivate_user,
@@ -28,6 +27,7 @@ from etf_backtest.services.accounts import (
     set_tier,
 )
 from etf_backtest.services.acting import acting_user
+from etf_backtest.services.passwords import NO_PASSWORD
 from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.services.user_deletion import Belongings, belongings, delete_user
 
