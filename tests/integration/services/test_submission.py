@@ -16,6 +16,7 @@ from pydantic import SecretStr
 import etf_backtest
 from etf_backtest.database.connection import Database, connect
 from etf_backtest.database.models import Backtest, BacktestStatus, PrismaError
+from etf_backtest.database.queue_calls import live_workers
 from etf_backtest.errors import (
     AmbiguousIdError,
     InvalidParametersError,
@@ -345,3 +346,49 @@ async def test_an_error_that_is_no_outage_ends_the_watching(ready: Database) -> 
     await ready.execute_raw("ALTER TABLE backtests RENAME COLUMN queued_at TO gone")
     with pytest.raises(PrismaError, match="queued_at"):
         await anext(watching)
+
+
+JOBS = """
+SELECT b.name, j.status::text, j.abort_requested AS told
+FROM etf_backtest_queue.procrastinate_jobs j JOIN backtests b ON b.id::text = j.lock ORDER BY j.id
+"""
+
+
+async def test_the_queue_hears_of_it(queue_url: str, user_home: Path) -> None:
+    """What waits is taken back, whoever computes one is told; and it tells who works."""
+    settings = Settings(database_url=SecretStr(queue_url), data_dir=user_home, cache_dir=user_home)
+    async with connect(settings) as db:
+        assert await live_workers(db) == 0
+        await db.execute_raw(
+            "INSERT INTO etf_backtest_queue.procrastinate_workers (last_heartbeat)"
+            " VALUES (now()), (now() - interval '2 minutes')"
+        )
+        assert await live_workers(db) == 1
+
+        await db.execute_raw(ROW)
+        await db.execute_raw(
+            "INSERT INTO backtests (user_id, portfolio_id, strategy_id, name, start_date, end_date,"
+            " initial_capital) SELECT user_id, portfolio_id, strategy_id, 's', start_date,"
+            " end_date, initial_capital FROM backtests"
+        )
+        waiting, running = await db.backtest.find_many(order={"name": "asc"})
+        await begin(db, running)
+        async with db.tx() as transaction:
+            await transaction.execute_raw("SET LOCAL search_path = etf_backtest_queue")
+            await transaction.execute_raw(
+                "UPDATE procrastinate_jobs SET status = 'doing' WHERE lock = $1", running.id
+            )
+        for each in (waiting, running):
+            await cancel_backtest(db, each.id)
+        taken_back = [
+            {"name": "r", "status": "cancelled", "told": False},
+            {"name": "s", "status": "doing", "told": True},
+        ]
+        assert await db.query_raw(JOBS) == taken_back
+        await retry_backtest(db, waiting.id)
+        again = {"name": "r", "status": "todo", "told": False}
+        assert await db.query_raw(JOBS) == [*taken_back, again]
+
+
+async def test_without_a_queue_nobody_can_tell_who_works(db: Database) -> None:
+    assert await live_workers(db) is None
