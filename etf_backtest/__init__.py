@@ -36,9 +36,19 @@ if TYPE_CHECKING:
     from etf_backtest.providers.sample_prices import (
         sample_panel,
     )
+    from etf_backtest.services.accounts import (
+        create_user,
+    )
+    from etf_backtest.services.acting import (
+        acting_user,
+    )
     from etf_backtest.services.backtest import (
         BacktestRun,
         run_backtest,
+    )
+    from etf_backtest.services.email_verification import (
+        email_verification_token,
+        verify_email,
     )
     from etf_backtest.services.ingest import (
         import_prices,
@@ -51,6 +61,9 @@ if TYPE_CHECKING:
     )
     from etf_backtest.services.price_panel import (
         load_prices,
+    )
+    from etf_backtest.services.sign_in import (
+        sign_in,
     )
     from etf_backtest.services.submission import (
         cancel_backtest,
@@ -129,10 +142,13 @@ __all__ = [
     "SimulationResult",
     "Strategy",
     "VolatilityTarget",
+    "acting_user",
     "available_strategies",
     "cancel_backtest",
     "check_stored_prices",
     "connect",
+    "create_user",
+    "email_verification_token",
     "export_prices",
     "frame_prices",
     "import_prices",
@@ -144,11 +160,13 @@ __all__ = [
     "retry_backtest",
     "run_backtest",
     "sample_panel",
+    "sign_in",
     "simulate",
     "simulate_ledger",
     "simulate_many",
     "strategy_from_dict",
     "submit_backtest",
+    "verify_email",
 ]
 
 _HOMES = {
@@ -181,10 +199,13 @@ _HOMES = {
     "SimulationResult": "simulation",
     "Strategy": "strategies",
     "VolatilityTarget": "strategies",
+    "acting_user": "services.acting",
     "available_strategies": "strategies",
     "cancel_backtest": "services.submission",
     "check_stored_prices": "services.price_check",
     "connect": "database.connection",
+    "create_user": "services.accounts",
+    "email_verification_token": "services.email_verification",
     "export_prices": "services.price_export",
     "frame_prices": "providers.frame_prices",
     "import_prices": "services.ingest",
@@ -195,11 +216,13 @@ _HOMES = {
     "retry_backtest": "services.submission",
     "run_backtest": "services.backtest",
     "sample_panel": "providers.sample_prices",
+    "sign_in": "services.sign_in",
     "simulate": "simulation",
     "simulate_ledger": "simulation.ledger",
     "simulate_many": "simulation.many",
     "strategy_from_dict": "strategies",
     "submit_backtest": "services.submission",
+    "verify_email": "services.email_verification",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etf_backtest.errors import SettingsError
-from etf_backtest.settings import load_settings
+from etf_backtest.settings import Limits, load_settings
 
 URL = "postgresql://someone:hunter2@db.example/etf"
 
@@ -79,3 +79,57 @@ def test_settings_are_frozen(user_home: Path) -> None:
     settings = load_settings({}, directory=user_home)
     with pytest.raises(ValueError, match="frozen"):
         settings.data_dir = Path("/elsewhere")  # type: ignore[misc]  # that it is refused is the test
+
+
+def test_who_acts_and_what_signs(user_home: Path) -> None:
+    standard = load_settings({}, directory=user_home)
+    assert (standard.user, standard.secret_key) == (None, None)
+    key = "0123456789abcdef" * 2
+    environ = {"ETF_BACKTEST_USER": "ada@example.org", "ETF_BACKTEST_SECRET_KEY": key}
+    settings = load_settings(environ, directory=user_home)
+    assert settings.user == "ada@example.org"
+    assert settings.secret_key is not None
+    assert settings.secret_key.get_secret_value() == key
+    assert key not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_a_key_that_is_too_short_is_refused_and_not_shown(user_home: Path) -> None:
+    short = "0123456789abcdef" * 2
+    with pytest.raises(SettingsError, match="SECRET_KEY is too short") as caught:
+        load_settings({"ETF_BACKTEST_SECRET_KEY": short[1:]}, directory=user_home)
+    assert short[1:] not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_limits_of_tiers(user_home: Path) -> None:
+    standard = load_settings({}, directory=user_home).limits
+    assert (standard.free.portfolios, standard.free.queued) == (10, 20)
+    assert (standard.of("basic").portfolios, standard.of("basic").queued) == (100, 200)
+    assert (standard.premium.portfolios, standard.premium.queued) == (None, None)
+    (user_home / ".env").write_text("ETF_BACKTEST_LIMITS_PREMIUM=portfolios=7, queued=8\n")
+    environ = {
+        "ETF_BACKTEST_LIMITS_FREE": "queued=0",
+        "ETF_BACKTEST_LIMITS_BASIC": "portfolios=none queued=5",
+    }
+    limits = load_settings(environ, directory=user_home).limits
+    # what is left out is as standard
+    assert (limits.free.portfolios, limits.free.queued) == (10, 0)
+    assert (limits.basic.portfolios, limits.basic.queued) == (None, 5)
+    assert (limits.premium.portfolios, limits.premium.queued) == (7, 8)
+
+
+@pytest.mark.parametrize("text", ["many", "portfolios", "portfolios=-1", "jobs=3", "queued=\u0665"])
+def test_limits_that_are_none(user_home: Path, text: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"ETF_BACKTEST_LIMITS_FREE has .*, expected portfolios"
+    ):
+        load_settings({"ETF_BACKTEST_LIMITS_FREE": text}, directory=user_home)
+
+
+def test_the_example_says_what_is_standard(user_home: Path, repository: Path) -> None:
+    lines = (repository / ".env.example").read_text().splitlines()
+    limits = [line.removeprefix("# ") for line in lines if line.startswith("# ETF_BACKTEST_LIMITS")]
+    assert len(limits) == 3
+    (user_home / ".env").write_text("\n".join(limits))
+    said = load_settings({}, directory=user_home).limits
+    assert said.model_dump() == Limits().model_dump()
