@@ -1,0 +1,184 @@
+"""Limits of a tier hold, however many calls there are at once."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from decimal import Decimal
+
+import asyncpg
+import pytest
+
+from etf_backtest.database.connection import Database, connect
+from etf_backtest.database.models import BacktestStatus
+from etf_backtest.errors import LimitReachedError, NameTakenError, NotFoundError
+from etf_backtest.services.acting import Actor, acting_user
+from etf_backtest.services.limits import room_for_backtest, room_for_portfolio
+from etf_backtest.services.portfolios import STORE_WITHIN, create_portfolio, delete_portfolio
+from etf_backtest.services.sharing import copy_portfolio
+from etf_backtest.settings import Limits, Settings, TierLimits
+from tests.integration.services.conftest import HALF
+
+ANN = "ann@example.org"
+
+
+@pytest.fixture
+async def ann(db: Database) -> Actor:
+    await db.user.create(data={"email": ANN, "passwordHash": "!"})
+    return await acting_user(db, ANN)
+
+
+async def create(db: Database, number: int, user: Actor | None) -> str:
+    row = await create_portfolio(db, name=f"p{number}", allocations=HALF, user=user)
+    return row.id
+
+
+async def pending(db: Database, actor: Actor, number: int) -> str:
+    """What a submission does: ask for room and insert, in one transaction."""
+    strategy = await db.strategy.find_first_or_raise(where={"name": "buy-and-hold"})
+    portfolio = await db.portfolio.find_first_or_raise(where={"userId": actor.id})
+    async with db.tx(max_wait=STORE_WITHIN, timeout=STORE_WITHIN) as transaction:
+        await room_for_backtest(transaction, actor, db.settings)
+        row = await transaction.backtest.create(
+            data={
+                "userId": actor.id,
+                "portfolioId": portfolio.id,
+                "strategyId": strategy.id,
+                "name": f"b{number}",
+                "startDate": dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
+                "endDate": dt.datetime(2024, 2, 1, tzinfo=dt.UTC),
+                "initialCapital": Decimal(1),
+            }
+        )
+    return row.id
+
+
+async def test_of_20_portfolios_at_once_10_are_stored(db: Database, ann: Actor) -> None:
+    done = await asyncio.gather(*(create(db, n, ann) for n in range(20)), return_exceptions=True)
+    refused = [each for each in done if isinstance(each, LimitReachedError)]
+    assert len([each for each in done if isinstance(each, str)]) == 10
+    assert len(refused) == 10
+    assert await db.portfolio.count() == 10
+    assert await db.portfolioholding.count() == 20
+    assert str(refused[0]) == (
+        "you have 10 portfolios, and the tier free allows 10 (delete one (etf-backtest portfolio "
+        "delete NAME), or ask whoever runs this installation for a higher tier)"
+    )
+    assert (refused[0].what, refused[0].tier) == ("portfolios", "free")
+    assert (refused[0].count, refused[0].limit) == (10, 10)
+
+
+async def test_the_same_from_two_connections_whatever_they_see_by_default(
+    db: Database, ann: Actor, settings: Settings
+) -> None:
+    """REPEATABLE READ would count what there was before the lock was waited for."""
+    client = await asyncpg.connect(db.url.render())
+    name = await client.fetchval("SELECT current_database()")
+    await client.execute(
+        f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'"
+    )
+    await client.close()
+    async with connect(settings) as first, connect(settings) as second:
+        clients = (first, second)
+        done = await asyncio.gather(
+            *(create(clients[n % 2], n, ann) for n in range(14)), return_exceptions=True
+        )
+    assert len([each for each in done if isinstance(each, LimitReachedError)]) == 4
+    assert await db.portfolio.count() == 10
+
+
+async def test_of_30_submissions_at_once_20_are_stored(db: Database, ann: Actor) -> None:
+    await create(db, 0, ann)
+    done = await asyncio.gather(*(pending(db, ann, n) for n in range(30)), return_exceptions=True)
+    refused = [each for each in done if isinstance(each, LimitReachedError)]
+    assert len(refused) == 10
+    assert await db.backtest.count() == 20
+    assert str(refused[0]).startswith(
+        "you have 20 backtests pending or running, and the tier free allows 20 (wait until one "
+        "has ended, cancel one (etf-backtest backtest cancel ID), or ask"
+    )
+    # a running one counts, one that has ended does not
+    ids = [each for each in done if isinstance(each, str)]
+    await db.backtest.update(where={"id": ids[0]}, data={"status": BacktestStatus.running})
+    with pytest.raises(LimitReachedError):
+        await pending(db, ann, 99)
+    await db.backtest.update(
+        where={"id": ids[0]}, data={"status": BacktestStatus.failed, "errorMessage": "gone"}
+    )
+    await pending(db, ann, 99)
+
+
+async def test_the_local_user_has_no_limits_and_takes_no_lock(settings: Settings) -> None:
+    none = Limits(free=TierLimits(portfolios=0, queued=0))
+    async with connect(settings.model_copy(update={"limits": none})) as db:
+        await create(db, 0, None)
+        local = await acting_user(db)
+        async with db.tx() as transaction:
+            await room_for_backtest(transaction, local, db.settings)
+
+
+@pytest.mark.parametrize(
+    ("tier", "allowed"), [("free", 1), ("basic", 2), ("premium", 4)], ids=lambda each: str(each)
+)
+async def test_the_tier_of_now_counts(
+    db: Database, ann: Actor, settings: Settings, tier: str, allowed: int
+) -> None:
+    limits = Limits(free=TierLimits(portfolios=1), basic=TierLimits(portfolios=2))
+    db.settings = settings.model_copy(update={"limits": limits})
+    await db.execute_raw("UPDATE users SET subscription_tier = $1::subscription_tier", tier)
+    assert ann.tier == "free"  # as it was read before
+    stored = 0
+    for number in range(4):
+        try:
+            await create(db, number, ann)
+            stored += 1
+        except LimitReachedError as error:
+            limit = error.limit
+    assert stored == allowed
+    if tier != "premium":
+        assert limit == allowed
+
+
+async def test_a_copy_counts_and_what_was_deleted_does_not(
+    db: Database, ann: Actor, settings: Settings
+) -> None:
+    db.settings = settings.model_copy(update={"limits": Limits(free=TierLimits(portfolios=2))})
+    await create(db, 0, ann)
+    await copy_portfolio(db, "p0", name="copy", user=ann)
+    with pytest.raises(LimitReachedError):
+        await copy_portfolio(db, "p0", name="another", user=ann)
+    await delete_portfolio(db, "copy", user=ann)
+    with pytest.raises(NameTakenError):  # told only where there is room
+        await copy_portfolio(db, "p0", user=ann)
+    await copy_portfolio(db, "p0", name="another", user=ann)
+
+
+async def test_a_lowered_limit_takes_nothing_away(
+    db: Database, ann: Actor, settings: Settings
+) -> None:
+    await create(db, 0, ann)
+    await create(db, 1, ann)
+    db.settings = settings.model_copy(update={"limits": Limits(free=TierLimits(portfolios=1))})
+    with pytest.raises(LimitReachedError, match=r"you have 2 portfolios, .* allows 1 "):
+        await create(db, 2, ann)
+    assert await db.portfolio.count() == 2
+
+
+async def test_who_was_deactivated_since_has_no_room(db: Database, ann: Actor) -> None:
+    await db.user.update(where={"email": ANN}, data={"isActive": False})
+    with pytest.raises(NotFoundError, match=f"^there is no user '{ANN}'"):
+        await create(db, 0, ann)
+
+
+async def test_inserts_of_others_do_not_wait_for_the_lock(db: Database, ann: Actor) -> None:
+    """Plain SQL that refers to the user takes FOR KEY SHARE, which FOR UPDATE would hold up."""
+    client = await asyncpg.connect(db.url.render())
+    try:
+        async with db.tx() as transaction:
+            await room_for_portfolio(transaction, ann, db.settings)
+            await client.execute("SET lock_timeout = '1s'")
+            await client.execute(
+                "INSERT INTO portfolios (user_id, name) VALUES ($1::uuid, 'plain')", ann.id
+            )
+    finally:
+        await client.close()
