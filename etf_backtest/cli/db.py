@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from etf_backtest.cli import console, db_backup, db_grant
+from etf_backtest.cli import console, db_backup, db_doctor, db_grant
 from etf_backtest.cli.options import JSON, YES, confirm
 from etf_backtest.cli.session import run, settings, with_url
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="The PostgreSQL behind everything.")
 app.command()(db_grant.grant)
 db_backup.register(app)
+db_doctor.register(app)
 
 
 def _is_embedded(where: Settings) -> bool:

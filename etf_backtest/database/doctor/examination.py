@@ -1,0 +1,136 @@
+"""Looking at everything, one check after the other; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from etf_backtest.database.direct import direct_connection
+from etf_backtest.database.doctor.activity import check_backtests
+from etf_backtest.database.doctor.finding import Finding
+from etf_backtest.database.doctor.rows import check_rows, check_sequences
+from etf_backtest.database.doctor.schema import (
+    DEPLOY,
+    check_drift,
+    check_indexes,
+    check_migrations,
+    check_queue,
+    check_rules,
+)
+from etf_backtest.database.doctor.server import (
+    check_connections,
+    check_room,
+    check_size,
+    check_version,
+    versions,
+)
+from etf_backtest.database.doctor.upkeep import (
+    check_statements,
+    check_unused_indexes,
+    check_vacuum,
+)
+from etf_backtest.database.queue.names import home_schema, queue_schema
+from etf_backtest.database.url import DatabaseUrl
+from etf_backtest.settings import Settings
+
+if TYPE_CHECKING:
+    from etf_backtest.database.doctor.finding import Connection
+
+Found = Finding | Iterable[Finding] | None
+Check = Callable[[], Awaitable[Found]]
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All findings, in the order in which they were made."""
+
+    findings: tuple[Finding, ...]
+    versions: Mapping[str, str]
+
+    @property
+    def is_well(self) -> bool:
+        """Whether there is no error; there may be warnings."""
+        return all(finding.severity != "error" for finding in self.findings)
+
+
+async def examine(settings: Settings, url: DatabaseUrl, *, quick: bool = False) -> Examination:
+    """Look at the server, the schema, the rows and the work that waits.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of this machine.
+    url : DatabaseUrl
+        Of a database that lets us in.
+    quick : bool
+        Leave out what reads every row, and the comparison with schema.prisma, which starts Node.
+    """
+    findings: list[Finding] = []
+    async with (
+        direct_connection(url) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        server = await connection.fetchval("SELECT current_setting('server_version')")
+        findings += await _on_the_server(connection, settings, url, quick=quick)
+    findings += await check_migrations(url)
+    if not quick and not url.pooled:
+        findings.append(await check_drift(settings, url))
+    findings.append(await check_queue(url))
+    return Examination(tuple(findings), versions(server))
+
+
+async def _on_the_server(
+    connection: Connection, settings: Settings, url: DatabaseUrl, *, quick: bool
+) -> list[Finding]:
+    home, queue = home_schema(url), queue_schema(url)
+    schemas = [home, queue]
+    always: list[tuple[str, Check]] = [
+        ("server", lambda: check_version(connection)),
+        ("size", lambda: check_size(connection)),
+        ("connections", lambda: check_connections(connection)),
+        ("disk", lambda: check_room(settings)),
+    ]
+    tables: list[tuple[str, Check]] = [
+        ("indexes", lambda: check_indexes(connection, schemas)),
+        ("constraints", lambda: check_rules(connection, schemas)),
+        ("sequences", lambda: check_sequences(connection, schemas)),
+        ("backtests", lambda: check_backtests(connection, home, queue)),
+        ("vacuum", lambda: check_vacuum(connection, schemas)),
+        ("unused indexes", lambda: check_unused_indexes(connection, schemas)),
+        ("statements", lambda: check_statements(connection)),
+    ]
+    if not quick:
+        tables.append(("rows", lambda: check_rows(connection, schemas)))
+    there = await connection.fetchval(
+        "SELECT to_regclass(format('%I.backtests', $1::text)) IS NOT NULL", home
+    )
+    findings: list[Finding] = []
+    for name, check in [*always, *(tables if there else [])]:
+        findings += await _let_in(connection, name, check)
+    if not there:
+        text = f"there are none of ours in the schema {home!r}"
+        findings.append(Finding("tables", "error", text, DEPLOY))
+    return findings
+
+
+async def _let_in(connection: Connection, name: str, check: Check) -> list[Finding]:
+    """What a check finds; where the role may not look, that it may not."""
+    import asyncpg
+
+    try:
+        async with connection.transaction():
+            found = await check()
+    except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedColumnError) as error:
+        return [
+            Finding(
+                name,
+                "warning",
+                f"cannot be looked at: {error}",
+                "use the tables' owner, or deploy what is pending",
+            )
+        ]
+    if found is None:
+        return []
+    return [found] if isinstance(found, Finding) else list(found)
