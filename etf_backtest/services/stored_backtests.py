@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _LOWEST = "00000000-0000-0000-0000-000000000000"
 _HIGHEST = _LOWEST.replace("0", "f")
-_BEGINNING = re.compile(r"[0-9a-f]*")
+_BEGINNING = re.compile(r"[0-9a-f]{0,31}")
 
 
 async def list_backtests(
@@ -97,7 +97,7 @@ def id_bounds(beginning: str) -> tuple[str, str] | None:
         return whole, whole
     beginning = beginning.lower()
     digits = beginning.replace("-", "")
-    if len(beginning) >= len(_LOWEST) or _BEGINNING.fullmatch(digits) is None:
+    if _BEGINNING.fullmatch(digits) is None:
         return None
     dashed = "".join(f"-{c}" if k in (8, 12, 16, 20) else c for k, c in enumerate(digits))
     if beginning not in (dashed, f"{dashed}-", digits):
