@@ -9,37 +9,34 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.acceptance.cli.conftest import RunCli
 
-PRICES = """\
-symbol,date,close,dividend_amount,split_ratio
-AAA,2024-01-02,100,0,1
-AAA,2024-01-03,110,0,1
-AAA,2024-01-04,121,0,1
+SEED = """
+WITH u AS (INSERT INTO users (email, password_hash, first_name, last_name)
+           VALUES ('local@etf-backtest.invalid', 'x', 'Local', '') RETURNING id),
+     p AS (INSERT INTO portfolios (user_id, name, initial_capital)
+           SELECT id, 'p', 1000 FROM u RETURNING id),
+     h AS (INSERT INTO portfolio_holdings (portfolio_id, symbol, allocation)
+           SELECT id, 'AAA', 1 FROM p)
+INSERT INTO strategies (name, type, is_system) VALUES ('hold', 'buy_and_hold', true)
+"""
+PRICES = """
+INSERT INTO market_data (symbol, date, adjusted_close, source)
+SELECT 'AAA', day, 100, 'test' FROM generate_series(DATE '2024-01-02', '2024-01-04', '1 day') day
 """
 SUBMIT = ("backtest", "submit", "-p", "p", "-s", "hold")
 NO_QUEUE = "warning: the database has no queue yet"
-
-
-@pytest.fixture
-def run(cli: RunCli, user_home: Path) -> RunCli:
-    """The command line with prices, a portfolio and a strategy."""
-    (user_home / "prices.csv").write_text(PRICES)
-    cli("prices", "import", "prices.csv", "--closes", "traded")
-    cli("portfolio", "create", "p", "AAA=1", "--capital", "1000")
-    cli("strategy", "create", "hold", "-t", "buy-and-hold")
-    return cli
 
 
 def execute(url: str, *statements: str) -> None:
@@ -54,6 +51,13 @@ def execute(url: str, *statements: str) -> None:
             await connection.close()
 
     asyncio.run(work())
+
+
+@pytest.fixture
+def run(cli: RunCli, database_url: str) -> RunCli:
+    """The command line with prices, a portfolio and a strategy."""
+    execute(database_url, SEED, PRICES)
+    return cli
 
 
 BEGIN = (
@@ -186,29 +190,11 @@ def has_failed_one(url: str) -> bool:
     return asyncio.run(work())
 
 
-def test_ctrl_c_ends_the_watching_and_nothing_else(run: RunCli, database_url: str) -> None:
-    row_id = run(*SUBMIT).out.strip()
-    watching = subprocess.Popen(
-        [sys.executable, "-m", "etf_backtest", "backtest", "watch"],
-        env={**os.environ, "DATABASE_URL": database_url, "TERM": "dumb"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert watching.stdout is not None
-    assert watching.stdout.readline() == f"backtest {row_id[:8]} (p: hold) is pending, next\n"
-    watching.send_signal(signal.SIGINT)
-    out, err = watching.communicate(timeout=20)
-    assert (watching.returncode, out) == (130, "")
-    assert (
-        "no longer watched; 1 pending goes on without: etf-backtest backtest watch "
-        f"{row_id[:8]}, or cancel {row_id[:8]}"
-    ) in err.splitlines()
-    assert run("backtest", "show", row_id, "--json").data["status"] == "pending"
-
-
-def test_on_a_terminal_a_table_is_kept_up_to_date(run: RunCli, database_url: str) -> None:
-    row_id = run(*SUBMIT).out.strip()
+def test_a_terminal_has_a_table_until_ctrl_c_which_ends_nothing_else(
+    run: RunCli, database_url: str
+) -> None:
+    first = run(*SUBMIT, "--name", "first").out.strip()
+    second = run(*SUBMIT, "--name", "second").out.strip()
     ours, theirs = os.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "etf_backtest", "backtest", "watch"],
@@ -218,16 +204,34 @@ def test_on_a_terminal_a_table_is_kept_up_to_date(run: RunCli, database_url: str
         stderr=subprocess.PIPE,
     ) as watching:
         os.close(theirs)
-        written = b""
-        while b"next" not in written:
-            written += os.read(ours, 4096)
-        run("backtest", "cancel", row_id)
-        with contextlib.suppress(OSError):  # what Linux says at the end
-            while chunk := os.read(ours, 4096):
-                written += chunk
-        os.close(ours)
-        assert watching.wait(20) == 1
-    lines = written.decode().splitlines()
-    first, last = next(line for line in lines if row_id[:8] in line), lines[-2]
-    assert first.split()[:4] == [row_id[:8], "p:", "hold", "pending"]
-    assert last.split() == [row_id[:8], "p:", "hold", "failed", "cancelled"]
+        assert until(ours, "1 before it")[-2:] == [
+            [first[:8], "first", "pending", "next"],
+            [second[:8], "second", "pending", "1", "before", "it"],
+        ]
+        run("backtest", "cancel", first)
+        assert until(ours, "cancelled")[-1] == [first[:8], "first", "failed", "cancelled"]
+        watching.send_signal(signal.SIGINT)
+        until(ours, None)
+        assert watching.stderr is not None
+        said = watching.stderr.read().decode()
+        assert watching.wait(20) == 130
+    os.close(ours)
+    assert said.startswith(NO_QUEUE)
+    assert (
+        "no longer watched; 1 pending goes on without: etf-backtest backtest watch "
+        f"{second[:8]}, or cancel {second[:8]}"
+    ) in said.splitlines()
+    assert run("backtest", "show", second, "--json").data["status"] == "pending"
+
+
+def until(terminal: int, word: str | None) -> list[list[str]]:
+    """The words of each line that is written before that one; without one to the end.
+
+    How long something waits is left out.
+    """
+    written = ""
+    with contextlib.suppress(OSError):  # what Linux says at the end
+        while word is None or word not in written:
+            written += os.read(terminal, 4096).decode()
+    lines = written.partition(word)[0] + word if word is not None else written
+    return [re.sub(r"\d+(\.\d)? s\b", "", line).split() for line in lines.splitlines()]

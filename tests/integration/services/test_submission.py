@@ -89,7 +89,6 @@ async def other_user(db: Database, *, tier: str = "free") -> Actor:
     return actor
 
 
-@pytest.mark.each_postgres
 async def test_a_submitted_backtest_is_a_pending_row_that_says_what_to_run(
     ready: Database,
 ) -> None:
@@ -162,7 +161,6 @@ async def test_a_tier_has_room_for_so_many_whoever_asks_at_once(
         assert (await progress_of(db, [stored[0]], user=actor))[0].status == "failed"
 
 
-@pytest.mark.each_postgres
 async def test_pending_and_running_ones_can_be_cancelled_and_nothing_else(
     ready: Database,
 ) -> None:
