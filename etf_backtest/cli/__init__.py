@@ -28,6 +28,7 @@ from etf_backtest.cli import (
     strategy,
     studio,
     user,
+    worker,
 )
 from etf_backtest.errors import SettingsError
 
@@ -46,6 +47,7 @@ app.add_typer(migrate.app, name="migrate")
 app.add_typer(db.app, name="db")
 app.command()(seed.seed)
 app.command()(studio.studio)
+app.command()(worker.worker)
 app.add_typer(prices.app, name="prices")
 app.add_typer(etf.app, name="etf")
 app.add_typer(portfolio.app, name="portfolio")

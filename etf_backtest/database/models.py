@@ -14,6 +14,7 @@ from etf_backtest.database.client.enums import (
     TokenPurpose,
 )
 from etf_backtest.database.client.errors import (
+    DataError,
     ForeignKeyViolationError,
     PrismaError,
     TableNotFoundError,
@@ -56,6 +57,7 @@ __all__ = [
     "BacktestCreateInput",
     "BacktestStatus",
     "BacktestWhereInput",
+    "DataError",
     "ETFFacts",
     "ETFFactsCreateWithoutRelationsInput",
     "ETFFactsUpdateInput",

@@ -133,7 +133,7 @@ from etf_backtest.errors.studio import (
     StudioStoppedError,
     StudioUrlError,
 )
-from etf_backtest.errors.worker import ComputationError, LostClaimError
+from etf_backtest.errors.worker import ComputationError, LostClaimError, TryAgainError
 
 __all__ = [
     "AllocationError",
@@ -231,6 +231,7 @@ __all__ = [
     "SymbolNotFoundError",
     "SystemStrategyError",
     "TokenError",
+    "TryAgainError",
     "UncoveredWindowError",
     "UndefinedMetricError",
     "UnknownCategoryError",

@@ -15,3 +15,12 @@ class LostClaimError(EtfBacktestError):
     def __init__(self, backtest_id: str) -> None:
         super().__init__(f"backtest {backtest_id} is no longer this worker's")
         self.backtest_id = backtest_id
+
+
+class TryAgainError(EtfBacktestError):
+    """A backtest could not be run because of something that may pass: it is tried again."""
+
+    def __init__(self, backtest_id: str, reason: str, *, attempts: int) -> None:
+        super().__init__(f"backtest {backtest_id} could not be run just now: {reason}")
+        self.backtest_id = backtest_id
+        self.attempts = attempts

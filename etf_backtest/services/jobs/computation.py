@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from etf_backtest.simulation import Rules
 
 LENGTH: Final = struct.Struct(">Q")
-LONGEST_ANSWER: Final = 1 << 30
-"""Bytes; PostgreSQL holds no larger value."""
+LONGEST_ANSWER: Final = 1 << 28
+"""Bytes; PostgreSQL holds no larger JSONB."""
 
 
 @dataclass(frozen=True, slots=True)

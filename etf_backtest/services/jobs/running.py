@@ -1,0 +1,267 @@
+"""From a queued backtest's id to the end of it, whatever happens on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from etf_backtest.errors import ComputationError, LostClaimError, TryAgainError
+from etf_backtest.errors.wording import quoted, shortened
+from etf_backtest.services.jobs.asked import asked_by, metrics_said, record_of
+from etf_backtest.services.jobs.claim import (
+    Claim,
+    GivenUp,
+    claim,
+    fail,
+    give_back,
+    renew,
+    store_outcome,
+)
+from etf_backtest.services.jobs.computation import RunQuestion, StrategyRecord, SymbolsQuestion
+from etf_backtest.services.jobs.trouble import may_pass, told
+from etf_backtest.services.request import choose, prices_of
+from etf_backtest.strategies import STRATEGIES, build_strategy
+
+if TYPE_CHECKING:
+    from etf_backtest.database.connection import Database
+    from etf_backtest.database.models import PerformanceMetricsCreateInput
+    from etf_backtest.services.jobs.computing import ComputingChild, ComputingChildren
+    from etf_backtest.services.jobs.options import WorkerOptions
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+DATABASE_WITHIN: Final = 60.0
+"""Seconds for a statement that is a matter of milliseconds, before the network counts as lost."""
+STORE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between tries to store what has been computed, before it is computed again."""
+LET_GO_WITHIN: Final = 5.0
+STORE_WITHIN: Final = 30.0
+"""Seconds to store what has been computed when the worker is stopped meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What a child has computed: what is stored of a run."""
+
+    metrics: PerformanceMetricsCreateInput
+    results: str
+    data_revision: int
+
+
+class BacktestRunner:
+    """Runs queued backtests, one for each call that is under way."""
+
+    def __init__(self, db: Database, children: ComputingChildren, options: WorkerOptions) -> None:
+        self._db = db
+        self._children = children
+        self._options = options
+
+    async def run(self, backtest_id: str, *, stopping: Callable[[], bool]) -> None:
+        """Claim a backtest, compute it, and store what comes out of it or why nothing does.
+
+        A call that is cancelled ends soon and without an error. Its backtest waits again if the
+        worker is `stopping`, and else has been cancelled.
+
+        Raises
+        ------
+        TryAgainError
+            Something that may pass was in the way.
+        """
+        claimed, error = await _outcome(
+            _within(
+                DATABASE_WITHIN,
+                claim(
+                    self._db,
+                    backtest_id,
+                    lease=self._options.stalled_after,
+                    most_attempts=self._options.most_attempts,
+                ),
+            )
+        )
+        if error is not None:
+            if may_pass(error):
+                raise TryAgainError(backtest_id, told(error), attempts=0) from None
+            log.error("the job of %s is none of ours: %s", quoted(backtest_id), told(error))
+        elif isinstance(claimed, GivenUp):
+            log.warning("%s failed: %s", _called(claimed), claimed.reason)
+        elif isinstance(claimed, Claim):
+            await self._run(claimed, stopping)
+
+    async def _run(self, claimed: Claim, stopping: Callable[[], bool]) -> None:
+        began = time.monotonic()
+        again = f" (attempt {claimed.attempts})" if claimed.attempts > 1 else ""
+        log.info("%s started%s", _called(claimed), again)
+        try:
+            computed, error = await _outcome(self._computed(claimed))
+        except asyncio.CancelledError:
+            await self._let_go(claimed, waits_again=stopping())
+            return
+        if computed is not None:
+            error = await self._stored(claimed, computed)
+        took = time.monotonic() - began
+        if error is None:
+            log.info("%s completed in %.2f s", _called(claimed), took)
+        elif isinstance(error, LostClaimError):
+            log.info("%s was cancelled, or another worker has it (%.2f s)", _called(claimed), took)
+        else:
+            await self._failed(claimed, error, took)
+
+    async def _failed(self, claimed: Claim, error: BaseException, took: float) -> None:
+        reason = told(error)
+        if may_pass(error):
+            if claimed.attempts < self._options.most_attempts:
+                raise TryAgainError(claimed.id, reason, attempts=claimed.attempts) from None
+            reason = f"{reason} (tried {claimed.attempts} times)"
+        _, second = await _outcome(_within(DATABASE_WITHIN, fail(self._db, claimed, reason)))
+        if second is None:
+            log.warning("%s failed in %.2f s: %s", _called(claimed), took, reason)
+        elif isinstance(second, LostClaimError):
+            log.info("%s was cancelled, or another worker has it (%.2f s)", _called(claimed), took)
+        else:
+            raise TryAgainError(claimed.id, told(second), attempts=claimed.attempts) from None
+
+    async def _computed(self, claimed: Claim) -> Computed:
+        """What comes out of it; the claim is renewed meanwhile, and lost if that is not possible.
+
+        Raises
+        ------
+        LostClaimError, EtfBacktestError, PrismaError, OSError
+        """
+        computing = asyncio.create_task(self._compute(claimed))
+        keeping = asyncio.create_task(self._keep(claimed))
+        try:
+            await asyncio.wait((computing, keeping), return_when=asyncio.FIRST_COMPLETED)
+            if not computing.done():
+                raise LostClaimError(claimed.id)
+            return computing.result()
+        finally:
+            computing.cancel()
+            keeping.cancel()
+            await asyncio.gather(computing, keeping, return_exceptions=True)
+
+    async def _keep(self, claimed: Claim) -> None:
+        """Renew the claim until it is lost; a database that is away is asked again."""
+        lease = self._options.stalled_after
+        while True:
+            await asyncio.sleep(lease / 3)
+            _, error = await _outcome(_within(lease, renew(self._db, claimed, lease=lease)))
+            if isinstance(error, LostClaimError):
+                return
+
+    async def _compute(self, claimed: Claim) -> Computed:
+        limit = self._options.timeout
+        try:
+            async with asyncio.timeout(limit) as timeout:
+                asked = asked_by(claimed)
+                chosen = await _within(DATABASE_WITHIN, choose(self._db, asked, claimed.owner))
+                record = record_of(chosen)
+                async with self._children.borrow() as child:
+                    prices = await _within(
+                        DATABASE_WITHIN,
+                        prices_of(
+                            self._db,
+                            await _symbols(record, child),
+                            chosen.benchmark,
+                            proxies=asked.proxies,
+                        ),
+                    )
+                    assert asked.start is not None and asked.end is not None  # noqa: S101, PT018
+                    answer = await child.ask(
+                        RunQuestion(
+                            claimed.id,
+                            record,
+                            chosen.rules,
+                            chosen.benchmark,
+                            chosen.risk_free,
+                            prices,
+                            asked.start,
+                            asked.end,
+                        )
+                    )
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            raise ComputationError(f"it took longer than {limit:,.6g} s") from None
+        metrics = metrics_said(claimed.id, answer.said)
+        return Computed(metrics, answer.results.decode(), prices.state.number)
+
+    async def _stored(self, claimed: Claim, computed: Computed) -> BaseException | None:
+        """Store it even if the worker is stopped now; the error if that was not possible."""
+        storing = asyncio.create_task(self._store(claimed, computed))
+        try:
+            await asyncio.shield(asyncio.wait((storing,)))
+        except asyncio.CancelledError:
+            await asyncio.wait((storing,), timeout=STORE_WITHIN)
+        if not storing.done():
+            storing.cancel()
+            await asyncio.wait((storing,))
+        return TimeoutError() if storing.cancelled() else storing.exception()
+
+    async def _store(self, claimed: Claim, computed: Computed) -> None:
+        for pause in (*STORE_PAUSES, None):
+            _, error = await _outcome(
+                store_outcome(
+                    self._db,
+                    claimed,
+                    metrics=computed.metrics,
+                    results=computed.results,
+                    data_revision=computed.data_revision,
+                )
+            )
+            if error is None:
+                return
+            if pause is None or not may_pass(error):
+                raise error
+            await asyncio.sleep(pause)
+
+    async def _let_go(self, claimed: Claim, *, waits_again: bool) -> None:
+        ending = (
+            give_back(self._db, claimed) if waits_again else fail(self._db, claimed, "cancelled")
+        )
+        _, error = await _outcome(_within(LET_GO_WITHIN, ending))
+        if error is None and waits_again:
+            log.info("%s is given back: another worker will run it", _called(claimed))
+        elif error is None or isinstance(error, LostClaimError):
+            log.info("%s was cancelled", _called(claimed))
+        else:
+            log.warning("%s is left to be rescued: %s", _called(claimed), told(error))
+
+
+async def _symbols(record: StrategyRecord, child: ComputingChild) -> tuple[str, ...]:
+    """What a strategy trades; a stranger's is asked where it can do no harm."""
+    if record.name in STRATEGIES:
+        return build_strategy(record.name, record.parameters, record.allocations).symbols
+    answer = await child.ask(SymbolsQuestion(record))
+    symbols = answer.said.get("symbols")
+    if not isinstance(symbols, list) or not all(isinstance(each, str) for each in symbols):
+        raise ComputationError("its strategy meddles with its symbols")
+    return tuple(symbols)
+
+
+async def _within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
+    async with asyncio.timeout(seconds):
+        return await work
+
+
+async def _outcome(work: Coroutine[Any, Any, T]) -> tuple[T | None, BaseException | None]:
+    """What comes out of it, or the error; who is cancelled meanwhile has cancelled it, too."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((task,))
+    finally:
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((task,))
+    error = task.exception()
+    return (None, error) if error is not None else (task.result(), None)
+
+
+def _called(what: Claim | GivenUp) -> str:
+    return f"backtest {what.id[:8]} {shortened(quoted(what.name), 80)}"

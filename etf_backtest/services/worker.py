@@ -1,0 +1,266 @@
+"""A worker: runs queued backtests until it is asked to stop, and outlives whatever befalls it.
+
+The queue's library fetches jobs, says that the worker is alive, listens, and stops in an orderly
+way. Around it stand: a connector that waits for a database that is away, a runner that computes in
+child processes, and a rescuer of what dead workers have left. docs/reliability.md says what is
+promised.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from etf_backtest.database.queue import JOB_QUEUE, TASK, can_listen, queue_schema
+from etf_backtest.database.queue.connector import psycopg_arguments
+from etf_backtest.database.queue.library import required_library
+from etf_backtest.errors import QueueMissingError
+from etf_backtest.errors.wording import one_line
+from etf_backtest.services.jobs.computing import ComputingChildren
+from etf_backtest.services.jobs.options import WorkerOptions
+from etf_backtest.services.jobs.running import BacktestRunner
+
+if TYPE_CHECKING:
+    from procrastinate import App
+    from procrastinate.job_context import JobContext
+    from procrastinate.worker import Worker
+
+    from etf_backtest.database.connection import Database
+    from etf_backtest.services.jobs.library import DatabaseClock, PatientConnector
+    from etf_backtest.services.jobs.rescue import Rescue
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE: Final = 1.0
+LONGEST_PAUSE: Final = 30.0
+"""Seconds before the library's worker is started again that has ended by itself; they double."""
+LONGEST_WITHOUT_LOOK: Final = 5.0
+"""Seconds between two looks whether a job is to be aborted, where the database tells nothing."""
+LIBRARY_LOGGERS: Final = ("procrastinate", "psycopg", "psycopg.pool")
+"""They tell the same as we do, with tracebacks."""
+
+
+async def run_worker(db: Database, options: WorkerOptions | None = None) -> None:
+    """Run queued backtests until there are none (`options.once`), or until cancelled.
+
+    Who wants to stop it in an orderly way uses `BacktestWorker`.
+
+    Raises
+    ------
+    QueueLibraryMissingError
+        The extra `worker` is not installed.
+    QueueMissingError
+        The queue is not installed in the database.
+    """
+    await BacktestWorker(db, options).run()
+
+
+class BacktestWorker:
+    """A worker on a connected database; `run` it once.
+
+    Parameters
+    ----------
+    db : Database
+        Connected; the worker is its only user.
+    options : WorkerOptions, optional
+
+    Raises
+    ------
+    QueueLibraryMissingError
+        The extra `worker` is not installed.
+    """
+
+    def __init__(self, db: Database, options: WorkerOptions | None = None) -> None:
+        required_library()
+        self._db = db
+        self._options = options or WorkerOptions()
+        self._children = ComputingChildren(memory=self._options.memory)
+        self._runner = BacktestRunner(db, self._children, self._options)
+        self._running: set[int] = set()
+        self._worker: Worker | None = None
+        self._connector: PatientConnector | None = None
+        self._stopping = asyncio.Event()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stopping.is_set()
+
+    def stop(self) -> None:
+        """Begin nothing new, give running jobs their time of grace, and then back to the queue."""
+        self._stopping.set()
+        if self._worker is not None:
+            self._worker.shutdown_graceful_timeout = self._options.grace
+            self._worker.stop()  # type: ignore[no-untyped-call]  # the library's own
+        if self._connector is not None:
+            self._connector.give_up_in(self._options.grace + FIRST_PAUSE)
+
+    def kill_children(self) -> None:
+        """End all computations at once, for who is about to end, too."""
+        self._children.kill()
+
+    async def run(self) -> None:
+        """Work until stopped, or with `once` until nothing waits.
+
+        Raises
+        ------
+        QueueMissingError
+            The queue is not installed in the database.
+        ConnectorException
+            The database cannot be reached to begin with.
+        """
+        from etf_backtest.services.jobs.library import BackOff, DatabaseClock
+
+        _silence_library()
+        clock = DatabaseClock()
+        try:
+            async with self._open_app() as (app, connector):
+                self._connector = connector
+                if not await app.check_connection_async():
+                    raise QueueMissingError(queue_schema(self._db.url))
+                app.task(name=TASK, pass_context=True, retry=BackOff(clock, self._options))(
+                    self._run_job
+                )
+                await self._supervise(app, connector, clock)
+        finally:
+            self._connector = None
+            await self._children.end()
+
+    @asynccontextmanager
+    async def _open_app(self) -> AsyncIterator[tuple[App, PatientConnector]]:
+        from procrastinate import App
+
+        from etf_backtest.services.jobs.library import LONGEST_PAUSE, PatientConnector
+
+        connector = PatientConnector(
+            kwargs=psycopg_arguments(self._db.url),
+            # a worker must say that it is alive before the others take it for dead
+            longest_pause=min(LONGEST_PAUSE, max(1.0, self._options.stalled_after / 3)),
+            min_size=1,
+            max_size=self._options.concurrency + 3,
+            timeout=10,
+            # the connector is patient; a pool that is pauses longer and longer
+            reconnect_timeout=5,
+        )
+        app = App(connector=connector)
+        async with app.open_async():
+            yield app, connector
+
+    async def _supervise(self, app: App, connector: PatientConnector, clock: DatabaseClock) -> None:
+        """Run the library's worker, and another one where it has ended by itself."""
+        from etf_backtest.services.jobs.library import BacktestJobs
+        from etf_backtest.services.jobs.rescue import Rescue
+
+        async def known_again() -> int:
+            assert self._worker is not None  # noqa: S101  # it is what asks
+            return await rescue.register_again(self._worker, frozenset(self._running))
+
+        jobs = BacktestJobs(connector, on_unknown=known_again)
+        app.job_manager = jobs
+        rescue = Rescue(
+            self._db.url, connector, jobs, clock, stalled_after=self._options.stalled_after
+        )
+        await rescue.of_all()
+        pause = FIRST_PAUSE
+        while not self.is_stopping:
+            began = time.monotonic()
+            error = await self._work(app, rescue)
+            if self._options.once or self.is_stopping:
+                if error is not None:
+                    log.warning("the worker ends: %s", _told(error))
+                return
+            log.warning(
+                "the worker begins again: %s",
+                "a task beside it has ended" if error is None else _told(error),
+            )
+            pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else pause
+            await self._rest(pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _work(self, app: App, rescue: Rescue) -> BaseException | None:
+        """Let the library's worker work until it ends; the error that ended it."""
+        self._worker = self._library_worker(app)
+        running = self._worker.run()  # type: ignore[no-untyped-call]  # the library's own
+        working: asyncio.Task[None] = asyncio.create_task(running)
+        rescuing = asyncio.create_task(self._rescue(rescue))
+        try:
+            await asyncio.wait((working,))
+        finally:
+            rescuing.cancel()
+            working.cancel()  # of no effect where it has ended
+            await asyncio.gather(working, rescuing, return_exceptions=True)
+            self._worker = None
+        return working.exception()
+
+    def _library_worker(self, app: App) -> Worker:
+        from procrastinate.worker import Worker
+
+        options = self._options
+        return Worker(
+            app,
+            queues=[JOB_QUEUE],
+            concurrency=options.concurrency,
+            wait=not options.once,
+            fetch_job_polling_interval=options.poll,
+            abort_job_polling_interval=min(LONGEST_WITHOUT_LOOK, options.stalled_after / 3),
+            shutdown_graceful_timeout=None if options.once else options.grace,
+            listen_notify=not options.once and can_listen(self._db.url),
+            # what has become of it stands in the row
+            delete_jobs="always",
+            install_signal_handlers=False,
+            update_heartbeat_interval=options.stalled_after / 3,
+            stalled_worker_timeout=options.stalled_after,
+        )
+
+    async def _run_job(self, context: JobContext, backtest_id: str) -> None:
+        from procrastinate.job_context import AbortReason
+
+        job_id = context.job.id or 0
+        self._running.add(job_id)
+        try:
+            await self._runner.run(
+                backtest_id,
+                stopping=lambda: context.abort_reason() is not AbortReason.USER_REQUEST,
+            )
+        finally:
+            self._running.discard(job_id)
+
+    async def _rescue(self, rescue: Rescue) -> None:
+        """Put right what others have left, and what was lost of our own, again and again."""
+        while True:
+            await asyncio.sleep(self._options.stalled_after / 2 * random.uniform(0.8, 1.0))  # noqa: S311  # no secret
+            worker = self._worker
+            if worker is None or worker.worker_id is None:
+                continue
+            running = frozenset(self._running)
+            done = await asyncio.gather(
+                rescue.register_again(worker, running),
+                rescue.of_own(worker, running),
+                rescue.of_all(),
+                return_exceptions=True,
+            )
+            for error in done:
+                if isinstance(error, BaseException):
+                    log.warning("what others left is not put right yet: %s", _told(error))
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+def _told(error: BaseException) -> str:
+    cause = error.__cause__ or error
+    return one_line(f"{type(cause).__name__}: {cause}")
+
+
+def _silence_library() -> None:
+    for name in LIBRARY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
