@@ -75,7 +75,7 @@ SELECT symbol, count(*)::integer AS sessions,
 FROM {{rows}} AS stored
 WHERE stored.symbol = ANY($1)
 GROUP BY symbol
-"""  # noqa: S608  # names of columns
+"""
 
 LIVE: Final = _SERIES.format(rows="market_data")
 AS_OF: Final = _SERIES.format(
@@ -93,7 +93,7 @@ INSERT INTO packed_prices (symbol, revision, layout, {", ".join(COLUMNS)})
 SELECT symbol, touched.revision, {LAYOUT}, {", ".join(f"series.{name}" for name in COLUMNS)}
 FROM ({LIVE}) AS series JOIN price_series AS touched USING (symbol)
 ON CONFLICT (symbol) DO UPDATE SET {_ASSIGNED}
-"""  # noqa: S608  # names of columns
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, LiteralString, TypeAlias
 
 from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.price_versions import (
@@ -235,7 +235,7 @@ async def first_revision(url: DatabaseUrl) -> KnownState:
     return KnownState(0, None) if row is None else KnownState(*row)
 
 
-async def _newest(url: DatabaseUrl, condition: str, value: object) -> KnownState:
+async def _newest(url: DatabaseUrl, condition: LiteralString, value: object) -> KnownState:
     async with direct_connection(url) as connection:
         row = await connection.fetchrow(f"{KNOWN} {condition} ORDER BY number DESC LIMIT 1", value)
     return KnownState(0, None) if row is None else KnownState(*row)

@@ -74,7 +74,7 @@ LEFT JOIN market_data AS stored
 WHERE stored.id IS NULL
    OR ({_SAID}, {_SPLIT_ADJUSTED})
       IS DISTINCT FROM ({_STORED}, stored.split_adjusted)
-"""  # noqa: S608  # names of columns
+"""
 
 # The planner knows nothing of temporary tables and of those that triggers see: never row by row.
 MANY: Final = 10_000
@@ -87,7 +87,7 @@ _SET = ", ".join(f"{field} = merged.{field}" for field in (*SCALES, "split_adjus
 UPDATE: Final = f"""
 UPDATE market_data AS stored SET {_SET} FROM merged_prices AS merged
 WHERE stored.ctid = merged.stored AND stored.tableoid = merged.stored_in
-"""  # noqa: S608  # names of columns
+"""
 
 # Of the rules of the table only these can be broken by two sides that keep them.
 REMOVE_CONTRADICTORY: Final = """

@@ -66,7 +66,7 @@ _PACKED: Final = f"""
 SELECT symbol, {", ".join(f"packed.{name}" for name in packed_prices.COLUMNS)}
 FROM packed_prices AS packed JOIN price_series AS series USING (symbol, revision)
 WHERE symbol = ANY($1) AND layout = {packed_prices.LAYOUT}
-"""  # noqa: S608  # names of columns
+"""
 _COVERAGE = """
 SELECT symbol, min(date) AS first, max(date) AS last, count(*) AS sessions,
        count(close) AS closes, count(adjusted_close) AS adjusted_closes,

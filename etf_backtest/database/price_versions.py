@@ -19,7 +19,7 @@ _VERSIONS = f"""
     UNION ALL
     SELECT symbol, date, source, {_COLUMNS}, valid_from, valid_to
     FROM market_data_history WHERE symbol = ANY($1)
-"""  # noqa: S608  # names of columns
+"""
 
 
 def _row(alias: str, names: Sequence[str]) -> str:
@@ -45,7 +45,7 @@ changes AS (
     WHERE n.symbol IS NULL OR o.symbol IS NULL
         OR {_row("n", (*FIELDS, "source"))} IS DISTINCT FROM {_row("o", (*FIELDS, "source"))}
 )
-"""  # noqa: S608  # names of columns
+"""
 _ON_DATE = "WHERE ($2::date IS NULL OR date = $2)"
 REVISIONS: Final = f"""
 WITH {_CHANGES}
@@ -58,7 +58,7 @@ FROM (
     FROM changes {_ON_DATE} GROUP BY number
 ) AS c JOIN price_revisions AS r USING (number)
 ORDER BY r.number DESC LIMIT $3
-"""  # noqa: S608  # names of columns
+"""
 CHANGES: Final = f"""
 WITH {_CHANGES}
 SELECT c.*, r.known_at, r.source AS revision_source
@@ -66,7 +66,7 @@ FROM changes AS c JOIN price_revisions AS r USING (number)
 {_ON_DATE} AND ($3::bigint IS NULL OR number = $3)
     AND (was_old OR $2::date IS NOT NULL)
 ORDER BY number DESC, date DESC LIMIT $4
-"""  # noqa: S608  # names of columns
+"""
 # What is not the same in two states, whatever happened in between, and what did it last.
 # Versions that stood in both are the same on both sides and left out from the beginning.
 _BETWEEN = f"""
@@ -94,17 +94,17 @@ changes AS (
       AND coalesce(n.date, o.date) BETWEEN coalesce($4, '-infinity'::date)
                                        AND coalesce($5, 'infinity'::date)
 )
-"""  # noqa: S608  # names of columns
+"""
 DIFFERENT: Final = f"""
 {_BETWEEN}
 SELECT c.*, r.known_at, r.source AS revision_source
 FROM changes AS c JOIN price_revisions AS r USING (number)
 ORDER BY date, symbol LIMIT $6
-"""  # noqa: S608  # names of columns
+"""
 COUNTS: Final = f"""
 {_BETWEEN}
 SELECT symbol, count(*) AS sessions FROM changes GROUP BY symbol
-"""  # noqa: S608  # names of columns
+"""
 AS_OF: Final = f"""
 WITH versions AS ({_VERSIONS})
 SELECT symbol, count(*) AS sessions, min(date) AS first, max(date) AS last,
@@ -113,7 +113,7 @@ SELECT symbol, count(*) AS sessions, min(date) AS first, max(date) AS last,
        max(valid_from) AS revision
 FROM versions WHERE valid_from <= $2 AND coalesce(valid_to > $2, true)
 GROUP BY symbol ORDER BY symbol
-"""  # noqa: S608  # names of columns
+"""
 SYMBOLS: Final = """
 SELECT symbol FROM price_series
 UNION SELECT symbol FROM market_data_history WHERE valid_from <= $1 AND $1 < valid_to

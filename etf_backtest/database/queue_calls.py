@@ -7,7 +7,7 @@ everybody may call tell and do what is needed. Where no queue is installed nothi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
@@ -42,7 +42,7 @@ async def live_workers(db: Database) -> int | None:
     return None if rows is None else int(rows[0]["workers"])
 
 
-async def _call(db: Database, function: str, statement: str, *values: str) -> Any:
+async def _call(db: Database, function: str, statement: LiteralString, *values: str) -> Any:
     """The rows of a statement that calls a function of the queue; None where it has none such."""
     async with db.tx() as transaction:
         if not await transaction.query_raw(_ENTER, function):

@@ -199,7 +199,7 @@ def _difference(
 ) -> Iterator[Composed]:
     """The statements from what is to what should be."""
     items = list(items)
-    name = quote_identifier(role)
+    name = Composed(quote_identifier(role))
     for item in items:
         if item.kind == "SCHEMA" and "CREATE" in item.everybodys:
             yield Composed(f"REVOKE CREATE ON SCHEMA {quote_identifier(item.name)} FROM PUBLIC")
@@ -219,7 +219,7 @@ def _difference(
             yield Composed(f"{where} SET default_transaction_read_only = on")
 
 
-def _item_difference(name: str, kind: RoleKind, item: Item) -> Iterator[Composed]:
+def _item_difference(name: Composed, kind: RoleKind, item: Item) -> Iterator[Composed]:
     what = keyword(item.kind)
     place = _place(item)
     wanted = _wanted(kind, item)
@@ -233,7 +233,7 @@ def _item_difference(name: str, kind: RoleKind, item: Item) -> Iterator[Composed
 
 
 def _column_difference(
-    name: str, kind: RoleKind, item: Item, *, from_table: frozenset[str]
+    name: Composed, kind: RoleKind, item: Item, *, from_table: frozenset[str]
 ) -> Iterator[Composed]:
     """As above, of columns; what is taken back from a table is taken back from its columns, too."""
     what = keyword(item.kind)

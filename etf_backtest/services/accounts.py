@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 from uuid import UUID
 
 from etf_backtest.database.models import SubscriptionTier, UniqueViolationError
@@ -36,20 +36,20 @@ COLUMNS: Final = """
 """
 FIND: Final = f"""
     SELECT {COLUMNS} FROM users WHERE lower(email) = lower($1) OR id = $2::uuid
-"""  # noqa: S608  # names of columns
-LIST: Final = f"SELECT {COLUMNS} FROM users ORDER BY created_at, id"  # noqa: S608  # as above
+"""
+LIST: Final = f"SELECT {COLUMNS} FROM users ORDER BY created_at, id"
 # ON CONFLICT: an error of the server would quote the row, and with it the hash
 CREATE: Final = f"""
     INSERT INTO users (email, password_hash, first_name, last_name, subscription_tier)
     VALUES ($1, $2, $3, $4, $5::subscription_tier) ON CONFLICT DO NOTHING RETURNING {COLUMNS}
-"""  # noqa: S608  # names of columns
+"""
 SET_TIER: Final = f"""
     UPDATE users SET subscription_tier = $2::subscription_tier WHERE id = $1::uuid
     RETURNING {COLUMNS}
-"""  # noqa: S608  # names of columns
+"""
 SET_ACTIVE: Final = f"""
     UPDATE users SET is_active = $2::boolean WHERE id = $1::uuid RETURNING {COLUMNS}
-"""  # noqa: S608  # names of columns
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +226,7 @@ def _checked_name(name: str | None, what: str) -> str | None:
     return name or None
 
 
-async def _changed(db: Database, user: str, statement: str, value: object) -> Account:
+async def _changed(db: Database, user: str, statement: LiteralString, value: object) -> Account:
     found = await find_user(db, user)
     rows = await db.query_raw(statement, found.id, value)
     if not rows:

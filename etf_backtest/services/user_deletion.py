@@ -22,14 +22,14 @@ USED_BY_OTHERS: Final = """
     JOIN portfolios p ON p.id = b.portfolio_id
     WHERE b.user_id <> u.id AND (s.user_id = u.id OR p.user_id = u.id)
 """
-COUNT: Final = f"SELECT {COUNTS} FROM users u WHERE id = $1::uuid"  # noqa: S608  # as above
+COUNT: Final = f"SELECT {COUNTS} FROM users u WHERE id = $1::uuid"
 COUNT_USED: Final = f"""
     SELECT (SELECT count(*) {USED_BY_OTHERS})::int AS backtests FROM users u WHERE id = $1::uuid
-"""  # noqa: S608  # as above
+"""
 DELETE: Final = f"""
     DELETE FROM users u WHERE id = $1::uuid AND NOT EXISTS (SELECT {USED_BY_OTHERS})
     RETURNING {COUNTS}
-"""  # noqa: S608  # as above
+"""
 FOREIGN_KEY_VIOLATION: Final = "23503"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, LiteralString
 
 from etf_backtest.database.identifiers import Composed, quote_identifier
 
@@ -135,7 +135,7 @@ async def read_contents(
 async def _sum(connection: asyncpg.Connection[asyncpg.Record], schema: str, table: str) -> TableSum:
     # ONLY: the rows of a partition are that table's
     statement = Composed(
-        "SELECT count(*),"  # noqa: S608
+        "SELECT count(*),"
         " coalesce(sum(('x' || left(md5(t::text), 16))::bit(64)::bigint), 0)::text"
         f" FROM ONLY {quote_identifier(schema)}.{quote_identifier(table)} t"
     )
@@ -148,7 +148,7 @@ async def _last_value(
     connection: asyncpg.Connection[asyncpg.Record], schema: str, sequence: str
 ) -> int:
     statement = Composed(
-        "SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END"  # noqa: S608
+        "SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END"
         f" FROM {quote_identifier(schema)}.{quote_identifier(sequence)}"
     )
     last: int = await connection.fetchval(str(statement))
@@ -156,7 +156,7 @@ async def _last_value(
 
 
 async def _names(
-    connection: asyncpg.Connection[asyncpg.Record], statement: str, schemas: list[str]
+    connection: asyncpg.Connection[asyncpg.Record], statement: LiteralString, schemas: list[str]
 ) -> tuple[str, ...]:
     return tuple(row[0] for row in await connection.fetch(statement, schemas))
 

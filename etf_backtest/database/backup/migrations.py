@@ -20,7 +20,7 @@ async def applied_migrations(
     if not there:
         return []
     statement = Composed(
-        "SELECT migration_name, checksum"  # noqa: S608
+        "SELECT migration_name, checksum"
         f" FROM {quote_identifier(schema)}._prisma_migrations"
         " WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL ORDER BY 1"
     )

@@ -26,9 +26,9 @@ class Query:
 
 
 _NOBODY: Final = "'00000000-0000-0000-0000-000000000000'::uuid"
-_USER: Final = f"SELECT coalesce((SELECT user_id FROM portfolios LIMIT 1), {_NOBODY})"  # noqa: S608
-_PORTFOLIO: Final = f"SELECT coalesce((SELECT id FROM portfolios LIMIT 1), {_NOBODY})"  # noqa: S608
-_STRATEGY: Final = f"SELECT coalesce((SELECT id FROM strategies LIMIT 1), {_NOBODY})"  # noqa: S608
+_USER: Final = f"SELECT coalesce((SELECT user_id FROM portfolios LIMIT 1), {_NOBODY})"
+_PORTFOLIO: Final = f"SELECT coalesce((SELECT id FROM portfolios LIMIT 1), {_NOBODY})"
+_STRATEGY: Final = f"SELECT coalesce((SELECT id FROM strategies LIMIT 1), {_NOBODY})"
 _SYMBOL: Final = "SELECT coalesce((SELECT symbol FROM price_series LIMIT 1), 'SPY')"
 _FUND: Final = "SELECT coalesce((SELECT symbol FROM etf_info LIMIT 1), 'SPY')"
 _EMAIL: Final = "SELECT coalesce((SELECT email FROM users LIMIT 1), 'nobody@example.org')"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from etf_backtest.database.identifiers import Composed, quote_identifier, run_composed
 from etf_backtest.database.postgres.server import start
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import DatabaseConnectionError, DatabaseMissingError
@@ -83,7 +84,7 @@ async def check_database(settings: Settings) -> DatabaseUrl:
     return url
 
 
-async def _visit(url: DatabaseUrl, statement: str | None = None) -> None:
+async def _visit(url: DatabaseUrl, statement: Composed | None = None) -> None:
     """Connect, execute the statement, leave.
 
     Raises
@@ -108,7 +109,7 @@ async def _visit(url: DatabaseUrl, statement: str | None = None) -> None:
         raise DatabaseConnectionError(url.server, _first_line(error)) from error
     try:
         if statement is not None:
-            await connection.execute(statement)
+            await run_composed(connection, [statement])
     finally:
         await connection.close()
 
@@ -125,14 +126,14 @@ async def _create(url: DatabaseUrl) -> None:
     """Create the database, by way of one that every server has."""
     import asyncpg
 
-    name = url.database.replace('"', '""')
+    name = quote_identifier(url.database)
     refused: asyncpg.PostgresError | None = None
     for maintenance in MAINTENANCE_DATABASES:
         try:
             # template0: nobody is ever connected to it, which would make the statement fail
             await _visit(
                 url.with_database(maintenance),
-                f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'",
+                Composed(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"),
             )
         except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
             return  # another process was faster

@@ -115,7 +115,7 @@ async def read_attempts(url: str) -> list[Attempt]:
             " rolled_back_at IS NOT NULL AS rolled_back"
         )
         # the server quoted the table's name
-        rows = await connection.fetch(f"SELECT {columns} FROM {table} ORDER BY started_at")  # noqa: S608
+        rows = await connection.fetch(f"SELECT {columns} FROM {table} ORDER BY started_at")
     finally:
         await connection.close()
     return [Attempt(**dict(row)) for row in rows]

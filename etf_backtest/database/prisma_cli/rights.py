@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from etf_backtest.database.identifiers import quote_identifier
 from etf_backtest.database.url import DatabaseUrl
 
 _DENIED: Final = re.compile(
@@ -26,19 +27,14 @@ def missing_right(said: str, url: str) -> str | None:
     if denied is None:
         return None
     database = DatabaseUrl.parse(url)
-    role = _identifier(database.user)
+    role = quote_identifier(database.user)
     schema = denied["name"] or database.schema or "public"
-    name = _identifier(schema)
+    name = quote_identifier(schema)
     grant = f"GRANT CREATE, USAGE ON SCHEMA {name} TO {role};"
     if denied["kind"] == "database":
         grant = f"GRANT CREATE ON DATABASE {name} TO {role};"
     elif schema != "public":
         # a schema that somebody made is theirs, whoever owns the database
         return f"Let the schema's owner run: {grant}"
-    own = f"ALTER DATABASE {_identifier(database.database)} OWNER TO {role};"
+    own = f"ALTER DATABASE {quote_identifier(database.database)} OWNER TO {role};"
     return f"Let a superuser run: {own} or the database's owner, in it: {grant}"
-
-
-def _identifier(name: str) -> str:
-    """In quotes, because a role may be called `user` or `Ada`."""
-    return '"' + name.replace('"', '""') + '"'

@@ -124,5 +124,5 @@ async def read_notes(connection: Connection, schema: str) -> dict[str, bytes] | 
     if table is None:
         return None
     # the server quoted the table's name
-    rows = await connection.fetch(f"SELECT name, checksum FROM {table}")  # noqa: S608
+    rows = await connection.fetch(f"SELECT name, checksum FROM {table}")
     return {row["name"]: row["checksum"] for row in rows}
