@@ -50,7 +50,6 @@ CROSS JOIN LATERAL (
 """
 _OF_THESE: Final = _STANDING + (
     "WHERE b.user_id = $1::uuid AND b.id = ANY (string_to_array($2, ',')::uuid[])"
-    " ORDER BY array_position(string_to_array($2, ','), b.id::text)"
 )
 _UNDER_WAY: Final = _STANDING + (
     "WHERE b.user_id = $1::uuid AND b.status IN ('pending', 'running')"
@@ -102,7 +101,8 @@ async def progress_of(
     Returns
     -------
     tuple of Progress
-        In the order of the ids; by default the running ones first, then as they will be begun.
+        In the order of the ids, each once; by default the running ones first, then as they will be
+        begun.
 
     Raises
     ------
@@ -113,11 +113,10 @@ async def progress_of(
     if ids is None:
         return _read(await db.query_raw(_UNDER_WAY, actor.id))
     asked = [parse_uuid(each) or (await own_backtest(db, each, actor)).id for each in ids]
-    standing = await _standing(db, asked, actor)
-    there = {each.id for each in standing}
+    there = {each.id: each for each in await _standing(db, asked, actor)}
     for missing in (each for each in asked if each not in there):
         raise NotFoundError("backtest", missing, known=(), command="backtest list")
-    return standing
+    return tuple(there[each] for each in dict.fromkeys(asked))
 
 
 async def watch_backtests(
@@ -168,6 +167,7 @@ async def watch_backtests(
 
 
 async def _standing(db: Database, ids: Sequence[str], actor: Actor) -> tuple[Progress, ...]:
+    """Those that are there, in any order."""
     return _read(await db.query_raw(_OF_THESE, actor.id, ",".join(ids)))
 
 
