@@ -51,7 +51,7 @@ class StrategyInUseError(EtfBacktestError):
     def __init__(self, name: str, *, count: int) -> None:
         super().__init__(
             f"the strategy {quoted(name)} is that of {count} backtest{'s'[: count != 1]}",
-            remedy="delete them first (etf-backtest backtest delete ID), or keep it",
+            remedy="delete those first (etf-backtest backtest delete ID), or keep it",
         )
         self.name = name
         self.count = count

@@ -20,7 +20,7 @@ class LimitReachedError(EtfBacktestError):
 
     def __init__(self, what: str, *, tier: str, limit: int, count: int, room: str) -> None:
         super().__init__(
-            f"you have {count:,} {what}, and the tier {tier} allows {limit}",
+            f"no room for more {what}: you have {count:,}, and the tier {tier} allows {limit}",
             remedy=f"{room}, or ask whoever runs this installation for a higher tier",
         )
         self.what = what

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -11,8 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pytest
+from typer.main import get_command
 
-from etf_backtest.cli import main
+from etf_backtest import cli as command_line
+
+PARSER = functools.cache(lambda: get_command(command_line.app))
+"""Of all commands: Typer makes it anew at each call, which takes as long as a short command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +71,9 @@ def run_here(
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
         patch.setattr(sys, "argv", ["etf-backtest", *arguments])
+        patch.setattr(command_line, "app", PARSER())
         with pytest.raises(SystemExit) as ended:
-            main()
+            command_line.main()
     number = ended.value.code or 0
     assert isinstance(number, int)
     return _ran(arguments, code, number, _written(out), _written(err))

@@ -61,8 +61,9 @@ async def test_of_20_portfolios_at_once_10_are_stored(db: Database, ann: Actor) 
     assert await db.portfolio.count() == 10
     assert await db.portfolioholding.count() == 20
     assert str(refused[0]) == (
-        "you have 10 portfolios, and the tier free allows 10 (delete one (etf-backtest portfolio "
-        "delete NAME), or ask whoever runs this installation for a higher tier)"
+        "no room for more portfolios: you have 10, and the tier free allows 10 (delete one "
+        "(etf-backtest portfolio delete NAME), or ask whoever runs this installation for a higher "
+        "tier)"
     )
     assert (refused[0].what, refused[0].tier) == ("portfolios", "free")
     assert (refused[0].count, refused[0].limit) == (10, 10)
@@ -94,8 +95,8 @@ async def test_of_30_submissions_at_once_20_are_stored(db: Database, ann: Actor)
     assert len(refused) == 10
     assert await db.backtest.count() == 20
     assert str(refused[0]).startswith(
-        "you have 20 backtests pending or running, and the tier free allows 20 (wait until one "
-        "has ended, cancel one (etf-backtest backtest cancel ID), or ask"
+        "no room for more backtests pending or running: you have 20, and the tier free allows 20 "
+        "(wait until one has ended, cancel one (etf-backtest backtest cancel ID), or ask"
     )
     # a running one counts, one that has ended does not
     ids = [each for each in done if isinstance(each, str)]
@@ -159,7 +160,7 @@ async def test_a_lowered_limit_takes_nothing_away(
     await create(db, 0, ann)
     await create(db, 1, ann)
     db.settings = settings.model_copy(update={"limits": Limits(free=TierLimits(portfolios=1))})
-    with pytest.raises(LimitReachedError, match=r"you have 2 portfolios, .* allows 1 "):
+    with pytest.raises(LimitReachedError, match=r"portfolios: you have 2, .* allows 1 "):
         await create(db, 2, ann)
     assert await db.portfolio.count() == 2
 
