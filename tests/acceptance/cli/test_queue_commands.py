@@ -20,7 +20,7 @@ from collections.abc import Callable
 import asyncpg
 import pytest
 
-from tests.acceptance.cli.conftest import RunCli
+from tests.acceptance.cli.conftest import RunCli, run_here
 
 SEED = """
 WITH u AS (INSERT INTO users (email, password_hash, first_name, last_name)
@@ -235,3 +235,31 @@ def until(terminal: int, word: str | None) -> list[list[str]]:
             written += os.read(terminal, 4096).decode()
     lines = written.partition(word)[0] + word if word is not None else written
     return [re.sub(r"\d+(\.\d)? s\b", "", line).split() for line in lines.splitlines()]
+
+
+def test_a_worker_on_another_machine_computes_what_was_submitted(queue_url: str) -> None:
+    """All it has is the URL. The same asked of `run` is the independent answer, to the last bit."""
+    execute(queue_url, SEED, PRICES)
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "etf_backtest", "worker"],
+        env={**os.environ, "DATABASE_URL": queue_url, "TERM": "dumb"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert worker.stderr is not None
+        assert worker.stderr.readline().startswith("worker ")
+        done = run_here(*SUBMIT, "--commission-bps", "5", "--wait", "--json", url=queue_url).data
+        assert (done["status"], done["attempts"]) == ("completed", 1)
+        here = run_here(
+            "backtest", "run", *SUBMIT[2:], "--commission-bps", "5", "--json", url=queue_url
+        )
+        assert here.data["results"]["fingerprint"] == done["results"]["fingerprint"]
+        assert here.data["results"]["equity"] == done["results"]["equity"]
+        assert here.data["metrics"] == done["metrics"]
+        assert run_here("backtest", "watch", done["id"], url=queue_url).out.endswith("completed\n")
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=60)
+    assert worker.returncode == 0
