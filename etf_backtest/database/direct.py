@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final, cast
 
 from etf_backtest.errors import DatabaseUrlError
 
@@ -13,10 +15,38 @@ if TYPE_CHECKING:
 
     from etf_backtest.database.url import DatabaseUrl
 
+_kept: ContextVar[tuple[DatabaseUrl, asyncpg.Pool[asyncpg.Record]] | None] = ContextVar(
+    "_kept", default=None
+)
+"""Connections that are open already, for who reads again and again."""
+_CLOSE_WITHIN: Final = 2.0
+"""Seconds, where the server does not answer any more."""
+
+
+@asynccontextmanager
+async def kept_connections(url: DatabaseUrl, *, most: int) -> AsyncIterator[None]:
+    """Within it, and in tasks that begin in it, direct connections to `url` are used again.
+
+    Opening one takes longer than what most of them are opened for. No more than `most` are open.
+    """
+    import asyncpg
+
+    pool = await asyncpg.create_pool(**url.asyncpg_arguments(), min_size=0, max_size=most)
+    token = _kept.set((url, pool))
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        try:
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await pool.close()
+        except (OSError, asyncpg.InterfaceError, asyncpg.PostgresError):  # OSError: no answer, too
+            pool.terminate()
+
 
 @asynccontextmanager
 async def direct_connection(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    """One connection to the database, closed at the end.
+    """One connection to the database, closed at the end (see `kept_connections`).
 
     Raises
     ------
@@ -25,9 +55,9 @@ async def direct_connection(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connectio
     """
     import asyncpg  # late: importing it costs more than most commands' own work
 
-    connection = await asyncpg.connect(**url.asyncpg_arguments())
     try:
-        yield connection
+        async with _connected(url) as connection:
+            yield connection
     except (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError) as error:
         reason = str(error).partition("\n")[0]
         raise DatabaseUrlError(
@@ -36,5 +66,19 @@ async def direct_connection(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connectio
             remedy="add pgbouncer=true to the parameters of the URL, or connect to the server "
             "itself",
         ) from error
+
+
+@asynccontextmanager
+async def _connected(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    import asyncpg
+
+    kept = _kept.get()
+    if kept is not None and kept[0] == url:
+        async with kept[1].acquire() as lent:
+            yield cast("asyncpg.Connection[asyncpg.Record]", lent)
+        return
+    connection = await asyncpg.connect(**url.asyncpg_arguments())
+    try:
+        yield connection
     finally:
         await connection.close()

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from etf_backtest.database.direct import kept_connections
 from etf_backtest.database.queue import JOB_QUEUE, TASK, can_listen, queue_schema
 from etf_backtest.database.queue.connector import psycopg_arguments
 from etf_backtest.database.queue.library import required_library
@@ -119,7 +120,10 @@ class BacktestWorker:
         _silence_library()
         clock = DatabaseClock()
         try:
-            async with self._open_app() as (app, connector):
+            async with (
+                kept_connections(self._db.url, most=self._options.concurrency + 1),
+                self._open_app() as (app, connector),
+            ):
                 self._connector = connector
                 if not await app.check_connection_async():
                     raise QueueMissingError(queue_schema(self._db.url))
