@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import io
 import json
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +18,10 @@ import pytest
 from typer.main import get_command
 
 from etf_backtest import cli as command_line
+from etf_backtest.cli import session
+from etf_backtest.database import connection
+from etf_backtest.database.connection import Database, connect
+from etf_backtest.settings import Settings
 
 PARSER = functools.cache(lambda: get_command(command_line.app))
 """Of all commands: Typer makes it anew at each call, which takes as long as a short command."""
@@ -77,6 +84,26 @@ def run_here(
     number = ended.value.code or 0
     assert isinstance(number, int)
     return _ran(arguments, code, number, _written(out), _written(err))
+
+
+@contextlib.contextmanager
+def one_connection(settings: Settings) -> Iterator[tuple[Database, asyncio.Runner]]:
+    """Let all commands use one connection: one for each takes most of what a short command does."""
+    with asyncio.Runner() as runner, pytest.MonkeyPatch.context() as patch:
+        opened = connect(settings)
+        db = runner.run(opened.__aenter__())
+
+        @contextlib.asynccontextmanager
+        async def kept(settings: Settings, *, log_queries: bool) -> AsyncIterator[Database]:
+            db.settings = settings
+            yield db
+
+        patch.setattr(connection, "connect", kept)
+        patch.setattr(session, "run", runner.run)
+        try:
+            yield db, runner
+        finally:
+            runner.run(opened.__aexit__(None, None, None))
 
 
 def _environ(url: str | None) -> dict[str, str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from tests.acceptance.cli.conftest import RunCli
+from etf_backtest.settings import Settings
+from tests.acceptance.cli.conftest import RunCli, one_connection, run_here
 
 ANN, BOB = "ann@example.org", "bob@example.org"
 ANNS, BOBS = ("--user", ANN), ("--user", BOB)
@@ -16,12 +19,22 @@ PRICES = "date,symbol,adjusted_close\n" + "".join(
 
 
 @pytest.fixture
-def people(cli: RunCli, user_home: Path) -> None:
+def cli(database_url: str, user_home: Path) -> Iterator[RunCli]:
+    """The command line, all commands of a test on one connection."""
+    settings = Settings(
+        database_url=SecretStr(database_url), data_dir=user_home, cache_dir=user_home / "cache"
+    )
+    with one_connection(settings):
+        yield run_here
+
+
+@pytest.fixture
+def people(cli: RunCli, user_home: Path, database_url: str) -> None:
     """Ann Lee and Bob, who has said no name, and prices."""
     for email, name in ((ANN, ["--first-name", "Ann", "--last-name", "Lee"]), (BOB, [])):
         cli("user", "add", email, *name, "--no-password")
     (user_home / "prices.csv").write_text(PRICES)
-    cli("prices", "import", "prices.csv")
+    cli("prices", "import", "prices.csv", url=database_url)  # not by the client's connection
     cli("strategy", "create", "hold", "--type", "buy-and-hold", *ANNS)
     cli("portfolio", "create", "even", "AAA=50%", "BBB=50%", *ANNS)
 

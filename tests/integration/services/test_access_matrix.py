@@ -17,18 +17,13 @@ nobody    there is no such (active) user
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 import asyncpg
-import pytest
 
-from etf_backtest.cli import session
-from etf_backtest.database import connection
 from etf_backtest.database.connection import Database, connect
 from etf_backtest.database.models import StrategyType
 from etf_backtest.database.price_store import store_bars
@@ -58,7 +53,7 @@ from etf_backtest.services.strategies import (
 )
 from etf_backtest.services.verification import verify_backtest
 from etf_backtest.settings import Settings
-from tests.acceptance.cli.conftest import run_here
+from tests.acceptance.cli.conftest import one_connection, run_here
 from tests.fixtures.environment import REPOSITORY
 from tests.integration.services.conftest import HALF
 
@@ -349,28 +344,14 @@ def type_it(cell: Cell, thing_id: str, listings: dict[tuple[str, ...], str]) -> 
     return outcome_of(cell, thing_id, said.removeprefix("error: ").removesuffix("\n"))
 
 
-def test_the_matrix_through_the_command_line(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With one connection for all commands: one for each would take ten times as long."""
+def test_the_matrix_through_the_command_line(settings: Settings) -> None:
     wrong, listings = [], dict[tuple[str, ...], str]()
-    with asyncio.Runner() as runner:
-        opened = connect(settings)
-        db = runner.run(opened.__aenter__())
+    with one_connection(settings) as (db, runner):
         things = runner.run(world(db))
-
-        @contextlib.asynccontextmanager
-        async def as_it_is(settings: Settings, *, log_queries: bool) -> AsyncIterator[Database]:
-            db.settings = settings
-            yield db
-
-        monkeypatch.setattr(connection, "connect", as_it_is)
-        monkeypatch.setattr(session, "run", runner.run)
         for cell in CELLS:
             outcome = type_it(cell, things.id_of(cell), listings)
             if outcome != cell.expected:
                 wrong.append((cell, outcome))
             if outcome == "yes" and cell.action in CHANGES:
                 runner.run(things.restore())
-        runner.run(opened.__aexit__(None, None, None))
     assert wrong == []
