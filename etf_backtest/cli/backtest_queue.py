@@ -22,7 +22,7 @@ Change: TypeAlias = "Callable[[Database, str], Awaitable[Backtest]]"
 """What is done to one backtest, by its id."""
 
 IDS = Annotated[
-    list[str], typer.Argument(metavar="ID...", help="Ids, or the first characters of them.")
+    list[str], typer.Argument(metavar="ID", help="Ids, or the first characters of them.")
 ]
 
 
@@ -81,7 +81,7 @@ def retry(ids: IDS, json: JSON = False) -> None:
 def watch(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="By default all that are pending or running."),
+        typer.Argument(metavar="ID", help="By default all that are pending or running."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print JSON on stdout, a line for each change.")
