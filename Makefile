@@ -42,7 +42,7 @@ audit: setup $(STAMPS)/dev  ## Licences, pins and hashes of what is installed; a
 audit-online: setup  ## Known weaknesses of what is pinned: asks pypi.org and the npm registry
 	$(PYTHON) -m venv --clear $(STAMPS)/audit-venv
 	$(STAMPS)/audit-venv/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
-	$(STAMPS)/audit-venv/bin/pip-audit --disable-pip --no-deps --requirement $(CONSTRAINTS)
+	$(STAMPS)/audit-venv/bin/pip-audit --strict --disable-pip --no-deps --requirement $(CONSTRAINTS)
 	$(NPM) audit --audit=true --package-lock-only
 	$(NPM) audit --audit=true --package-lock-only --prefix etf_backtest/database/studio/npm
 

@@ -2,65 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 
 from etf_backtest.database.client.engine.errors import EngineConnectionError
+from tests.fixtures.certificates import TlsServer
 from tests.fixtures.cluster import Cluster
 from tests.integration.engine.database import connected, new_client
 
 ENCRYPTED = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-debian_only = pytest.mark.parametrize("own_postgres", ["debian"], indirect=True)
-needs_openssl = pytest.mark.skipif(
-    shutil.which("openssl") is None,
-    reason="no openssl to make certificates with: apt-get install openssl",
-)
-
-
-def openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def certify(folder: Path) -> None:
-    """An authority, and a certificate from it for `localhost` alone."""
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl(
-        folder,
-        *(
-            "req",
-            "-x509",
-            *key,
-            "-keyout",
-            "ca.key",
-            "-out",
-            "ca.crt",
-            "-subj",
-            "/CN=test authority",
-        ),
-    )
-    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-    openssl(folder, *("req", *key, "-keyout", "server.key", "-out", "csr", "-subj", "/CN=server"))
-    openssl(
-        folder,
-        *("x509", "-req", "-in", "csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial"),
-        *("-extfile", "names", "-out", "server.crt"),
-    )
-
-
-def serve_tls(cluster: Cluster, folder: Path) -> None:
-    certify(folder)
-    owner = cluster.data.stat()
-    for name in ("server.crt", "server.key"):
-        path = cluster.data / name
-        path.write_bytes((folder / name).read_bytes())
-        path.chmod(0o600)
-        os.chown(path, owner.st_uid, owner.st_gid)
-    cluster.execute("ALTER SYSTEM SET ssl = on")
-    cluster.restart()
 
 
 async def encrypted(url: str, *parameters: str) -> object:
@@ -75,32 +24,18 @@ async def refusal(url: str) -> str:
     return str(refused.value)
 
 
-@debian_only
-@needs_openssl
-async def test_certificates_are_verified_when_asked(own_postgres: Cluster, tmp_path: Path) -> None:
-    serve_tls(own_postgres, tmp_path)
-    address = own_postgres.url()
-    named = address.replace("@127.0.0.1:", "@localhost:")
-    root = f"sslrootcert={tmp_path / 'ca.crt'}"
-    assert await encrypted(address, "sslmode=disable") is False
-    assert await encrypted(address, "sslmode=prefer") is True
-    assert await encrypted(address, "sslmode=require") is True
-    assert await encrypted(address, "sslmode=require", root) is True
-    assert await encrypted(address, "sslmode=verify-ca", root) is True
-    assert await encrypted(named, "sslmode=verify-full", root) is True
-    assert (
-        await encrypted(
-            named, f"sslcert={tmp_path / 'ca.crt'}", "sslaccept=strict", "sslmode=require"
-        )
-        is True
-    )
-    # not issued by an authority that the system trusts
-    for mode in ("verify-ca", "verify-full"):
-        assert (await refusal(f"{named}?sslmode={mode}")).startswith("P1011")
+async def test_prisma_s_own_names_and_what_is_not_asked_for(tls_server: TlsServer) -> None:
+    """The modes that verify: tests/integration/security/test_tls.py, for every way to the server."""
+    named = tls_server.named
+    assert await encrypted(named, "sslmode=disable") is False
+    assert await encrypted(named, "sslmode=prefer") is True
+    authority = f"sslcert={tls_server.authority}"
+    assert await encrypted(named, authority, "sslaccept=strict", "sslmode=require") is True
     # issued for another name
-    message = await refusal(f"{address}?sslmode=verify-full&{root}")
+    address = f"{tls_server.address}?sslmode=verify-full&sslrootcert={tls_server.authority}"
+    message = await refusal(address)
     assert message.startswith("P1011")
-    assert own_postgres.password not in message
+    assert tls_server.cluster.password not in message
 
 
 async def test_a_server_without_tls(postgres: Cluster) -> None:
