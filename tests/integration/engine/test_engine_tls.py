@@ -25,7 +25,7 @@ async def refusal(url: str) -> str:
 
 
 async def test_prisma_s_own_names_and_what_is_not_asked_for(tls_server: TlsServer) -> None:
-    """The modes that verify: tests/integration/security/test_tls.py, for every way to the server."""
+    """Modes that verify: tests/integration/security/test_tls.py, by every way to the server."""
     named = tls_server.named
     assert await encrypted(named, "sslmode=disable") is False
     assert await encrypted(named, "sslmode=prefer") is True
