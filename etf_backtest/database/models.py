@@ -17,6 +17,7 @@ from etf_backtest.database.client.errors import (
     DataError,
     ForeignKeyViolationError,
     PrismaError,
+    RawQueryError,
     TableNotFoundError,
     UniqueViolationError,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "PortfolioWhereInput",
     "Prisma",
     "PrismaError",
+    "RawQueryError",
     "SignInThrottle",
     "Strategy",
     "StrategyCreateWithoutRelationsInput",

@@ -13,7 +13,7 @@ import base64
 import secrets
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from etf_backtest.errors import PasswordRefusedError
 from etf_backtest.services.werkzeug_hashes import (
@@ -21,6 +21,9 @@ from etf_backtest.services.werkzeug_hashes import (
     is_werkzeug_hash,
     verify_werkzeug_hash,
 )
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 SHORTEST: Final = 8
 LONGEST: Final = 1024
@@ -91,14 +94,14 @@ async def password_fits(stored: str, password: str) -> bool:
 
 def needs_rehash(stored: str) -> bool:
     """Whether a hash is not argon2id, or asks for less than new ones do."""
-    from argon2 import PasswordHasher, Type, extract_parameters
+    from argon2 import Type, extract_parameters
     from argon2.exceptions import InvalidHashError
 
     try:
         found = extract_parameters(stored)
     except InvalidHashError:
         return True
-    new = PasswordHasher()
+    new = hasher()
     return (
         found.type is not Type.ID
         or found.version < 19
@@ -108,20 +111,23 @@ def needs_rehash(stored: str) -> bool:
     )
 
 
+def hasher() -> PasswordHasher:
+    """Makes new hashes, by argon2-cffi's own profile, and verifies those of any."""
+    from argon2 import PasswordHasher  # late: most commands hash nothing
+
+    return PasswordHasher()
+
+
 def stand_in_hash() -> str:
     """A hash of nothing that takes as long as a new one to say no."""
-    from argon2 import PasswordHasher
-
-    new = PasswordHasher()
+    new = hasher()
     salt, value = (secrets.token_bytes(size) for size in (new.salt_len, new.hash_len))
     costs = f"m={new.memory_cost},t={new.time_cost},p={new.parallelism}"
     return f"$argon2id$v=19${costs}${_unpadded(salt)}${_unpadded(value)}"
 
 
 def _hashed(password: str) -> str:
-    from argon2 import PasswordHasher
-
-    return PasswordHasher().hash(_forms(password)[0])
+    return hasher().hash(_forms(password)[0])
 
 
 def _forms(password: str) -> tuple[bytes, ...]:
@@ -141,13 +147,12 @@ def _fits(stored: str, password: str) -> bool:
 
 
 def _verified(stored: str, password: bytes) -> bool:
-    from argon2 import PasswordHasher
     from argon2.exceptions import InvalidHashError, VerificationError
 
     if is_werkzeug_hash(stored):
         return verify_werkzeug_hash(stored, password)
     try:
-        return PasswordHasher().verify(stored, password)
+        return hasher().verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from etf_backtest.database.models import PrismaError
+from etf_backtest.database.models import RawQueryError
 from etf_backtest.errors import UserInUseError
 from etf_backtest.services.accounts import find_user, unknown_user
 
@@ -75,8 +75,8 @@ async def delete_user(db: Database, user: str) -> Belongings:
     found = await find_user(db, user)
     try:
         rows = await db.query_raw(DELETE, found.id)
-    except PrismaError as error:
-        if FOREIGN_KEY_VIOLATION not in str(error):
+    except RawQueryError as error:
+        if error.meta.get("code") != FOREIGN_KEY_VIOLATION:
             raise
         # one that came up after the statement began to look
         raise UserInUseError(found.email, backtests=0) from None

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from decimal import Decimal
 
+import asyncpg
 import pytest
 from argon2 import PasswordHasher
 
@@ -32,6 +33,11 @@ from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.services.user_deletion import Belongings, belongings, delete_user
 
 PASSWORD = "a long enough password"
+INSERT_BACKTEST = """
+    INSERT INTO backtests
+        (user_id, portfolio_id, strategy_id, name, start_date, end_date, initial_capital)
+    VALUES ($1::uuid, $2::uuid, $3::uuid, 'b', '2020-01-01', '2021-01-01', 1)
+"""
 
 
 async def stored_hash(db: Database, email: str) -> str:
@@ -149,14 +155,7 @@ async def _give(db: Database, email: str) -> tuple[str, str, str]:
 
 
 async def _backtest(db: Database, user: str, portfolio: str, strategy: str) -> None:
-    await db.execute_raw(
-        "INSERT INTO backtests (user_id, portfolio_id, strategy_id, name, start_date, end_date,"
-        " initial_capital)"
-        " VALUES ($1::uuid, $2::uuid, $3::uuid, 'b', '2020-01-01', '2021-01-01', 1)",
-        user,
-        portfolio,
-        strategy,
-    )
+    await db.execute_raw(INSERT_BACKTEST, user, portfolio, strategy)
 
 
 async def test_a_user_goes_with_everything_that_is_theirs(db: Database) -> None:
@@ -173,6 +172,33 @@ async def test_a_user_goes_with_everything_that_is_theirs(db: Database) -> None:
     assert (await db.portfolio.count(), await db.backtest.count()) == (1, 1)
     assert await db.strategy.count(where={"isSystem": False}) == 1
     assert await db.usertoken.count() == 0
+
+
+async def test_what_others_make_while_a_user_is_deleted_keeps_the_user(
+    db: Database, database_url: str
+) -> None:
+    ada, _, strategy = await _give(db, "ada@example.org")
+    bob, portfolio, _ = await _give(db, "bob@example.org")
+    other = await asyncpg.connect(database_url)
+    try:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute(INSERT_BACKTEST, bob, portfolio, strategy)
+        deleting = asyncio.create_task(delete_user(db, ada))
+        waits = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        async with asyncio.timeout(20):
+            # the server does not tell
+            while not await other.fetchval(waits):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        await transaction.commit()
+        with pytest.raises(UserInUseError, match="deleted: backtests of others use"):
+            await deleting
+    finally:
+        await other.close()
+    assert await belongings(db, ada) == Belongings(1, 1, 1)
 
 
 @pytest.mark.parametrize("theirs", ["strategy", "portfolio"])

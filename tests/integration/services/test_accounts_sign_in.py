@@ -24,14 +24,19 @@ from tests.fixtures.cluster import Cluster
 
 ADA = "ada@example.org"
 PASSWORD = "a long enough password"
-CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+NEW = PasswordHasher(time_cost=2, memory_cost=64, parallelism=1)
+WEAKER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@pytest.fixture(autouse=True)
+def _few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """New hashes are argon2id as ever, by a profile that costs next to nothing."""
+    monkeypatch.setattr(passwords, "hasher", lambda: NEW)
 
 
 async def add(db: Database, email: str = ADA, stored: str | None = None) -> str:
-    """A user with a hash, made at little cost unless one is given; the id."""
-    user = await db.user.create(
-        data={"email": email, "passwordHash": stored or CHEAP.hash(PASSWORD)}
-    )
+    """A user with a hash of the password; the id."""
+    user = await db.user.create(data={"email": email, "passwordHash": stored or NEW.hash(PASSWORD)})
     return user.id
 
 
@@ -68,20 +73,20 @@ async def test_who_comes_from_flask_is_let_in_and_gets_a_new_hash(
         await sign_in(db, email=ADA, password=PASSWORD + "x")
     assert (await stored_hash(db)).startswith(method)
     await sign_in(db, email=ADA, password=PASSWORD)
-    assert PasswordHasher().verify(await stored_hash(db), PASSWORD)
+    assert NEW.verify(await stored_hash(db), PASSWORD)
 
 
 async def test_a_weaker_hash_is_replaced(db: Database) -> None:
-    await add(db)
+    await add(db, stored=WEAKER.hash(PASSWORD))
     await sign_in(db, email=ADA, password=PASSWORD)
-    assert (await stored_hash(db)).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert (await stored_hash(db)).startswith("$argon2id$v=19$m=64,t=2,p=1$")
 
 
 async def test_all_reasons_have_one_answer_and_the_same_work(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await add(db, "wrong@example.org", stored=PasswordHasher().hash(PASSWORD))
-    await add(db, "shut@example.org", stored=PasswordHasher().hash(PASSWORD))
+    await add(db, "wrong@example.org", stored=NEW.hash(PASSWORD))
+    await add(db, "shut@example.org", stored=NEW.hash(PASSWORD))
     await deactivate_user(db, "shut@example.org")
     await create_user(db, email="none@example.org", password=None)
     await add(db, "broken@example.org", stored="scrypt:1048576:8:1$salt$00")
@@ -114,7 +119,7 @@ async def test_all_reasons_have_one_answer_and_the_same_work(
         said.add((type(error), str(error), error.args, tuple(sorted(error.__dict__.items()))))
     assert len(said) == 1
     # each has cost one whole verification with the parameters of a new hash
-    assert costs == ["$argon2id$v=19$m=65536,t=3,p=4"] * 9
+    assert costs == ["$argon2id$v=19$m=64,t=2,p=1"] * 9
 
 
 async def test_a_stranger_costs_what_users_cost(
@@ -195,7 +200,7 @@ async def test_success_counts_anew_and_a_day_forgets(db: Database) -> None:
             with pytest.raises(SignInError):
                 await sign_in(db, email=ADA, password="wrong")
         await sign_in(db, email=ADA, password=PASSWORD)
-        await db.execute_raw("UPDATE users SET password_hash = $1", CHEAP.hash(PASSWORD))
+        await db.execute_raw("UPDATE users SET password_hash = $1", WEAKER.hash(PASSWORD))
     for _ in range(2):
         for _ in range(4):
             with pytest.raises(SignInError):
@@ -227,7 +232,7 @@ async def test_a_password_is_changed_by_who_knows_the_old_one(db: Database) -> N
     with pytest.raises(NotFoundError):
         await change_password(db, user="x@y.zz", old_password=PASSWORD, new_password=new)
     await change_password(db, user=ada, old_password=PASSWORD, new_password=new)
-    assert PasswordHasher().verify(await stored_hash(db), new)
+    assert NEW.verify(await stored_hash(db), new)
     assert await db.signinthrottle.count() == 0
     with pytest.raises(SignInError):
         await sign_in(db, email=ADA, password=PASSWORD)
@@ -253,7 +258,7 @@ async def test_of_two_changes_at_once_one_holds(db: Database) -> None:
         return_exceptions=True,
     )
     assert sorted(type(each).__name__ for each in done) == ["NoneType", "WrongPasswordError"]
-    assert PasswordHasher().verify(await stored_hash(db), new[done.index(None)])
+    assert NEW.verify(await stored_hash(db), new[done.index(None)])
 
 
 async def test_the_local_user_has_no_password(db: Database) -> None:
