@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from etf_backtest.database.models import BacktestStatus
 from etf_backtest.errors import AmbiguousIdError, NotFoundError
@@ -14,6 +14,14 @@ from etf_backtest.services.portfolios import parse_uuid
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
     from etf_backtest.database.models import Backtest, BacktestWhereInput
+
+
+class LookedUp(NamedTuple):
+    """A backtest, and how far it was when it was looked for."""
+
+    id: str
+    status: str
+
 
 _LOWEST = "00000000-0000-0000-0000-000000000000"
 _HIGHEST = _LOWEST.replace("0", "f")
@@ -64,31 +72,46 @@ async def find_backtest(
     NotFoundError, AmbiguousIdError
         There is none, or more than one, among those that the user may see.
     """
+    found = await look_up_backtest(db, backtest_id, to=to, user=user)
+    row = await db.backtest.find_unique(
+        where={"id": found.id}, include={"metrics": True, "portfolio": True, "strategy": True}
+    )
+    if row is None:  # it was deleted just now
+        raise NotFoundError("backtest", backtest_id, known=(), command="backtest list")
+    return row
+
+
+async def look_up_backtest(
+    db: Database, backtest_id: str, *, to: Action = "change", user: Who = None
+) -> LookedUp:
+    """As `find_backtest`; no more of the row is read: results may be large.
+
+    Raises
+    ------
+    NotFoundError, AmbiguousIdError
+        There is none, or more than one, among those that the user may see.
+    """
     actor = await acting_user(db, user)
-    for allowed in dict.fromkeys(("change", to)):
-        row_id = await _only_id(db, backtest_id, backtests_to(allowed, actor))
-        row = row_id and await db.backtest.find_unique(
-            where={"id": row_id}, include={"metrics": True, "portfolio": True, "strategy": True}
-        )
-        if row:
-            return row
+    for action in dict.fromkeys(("change", to)):
+        found = await _only_one(db, backtest_id, backtests_to(action, actor))
+        if found is not None:
+            return found
     raise NotFoundError("backtest", backtest_id, known=(), command="backtest list")
 
 
-async def _only_id(db: Database, beginning: str, allowed: BacktestWhereInput) -> str | None:
-    """The id that begins so, of those rows; no more of them is read: results may be large."""
+async def _only_one(db: Database, beginning: str, allowed: BacktestWhereInput) -> LookedUp | None:
     bounds = id_bounds(beginning)
     if bounds is None:
         return None
     where: BacktestWhereInput = {
         "AND": [allowed, {"id": {"gte": bounds[0]}}, {"id": {"lte": bounds[1]}}]
     }
-    only: list[Literal["id"]] = ["id"]
-    ascending: dict[Literal["id"], Literal["asc"]] = {"id": "asc"}
+    only: list[Literal["id", "status"]] = ["id", "status"]
+    ascending: dict[Literal["id", "status"], Literal["asc"]] = {"id": "asc"}
     matching = await db.backtest.group_by(only, where=where, order=ascending, take=2)
     if len(matching) > 1:
         raise AmbiguousIdError("backtest", beginning, count=await db.backtest.count(where=where))
-    return matching[0]["id"] if matching else None
+    return LookedUp(matching[0]["id"], str(matching[0]["status"])) if matching else None
 
 
 def id_bounds(beginning: str) -> tuple[str, str] | None:
@@ -115,5 +138,5 @@ async def delete_backtest(db: Database, backtest_id: str, *, user: Who = None) -
     NotFoundError, AmbiguousIdError
         The user has none of that id, or more than one.
     """
-    row = await find_backtest(db, backtest_id, to="change", user=user)
-    await db.backtest.delete_many(where={"id": row.id})
+    found = await look_up_backtest(db, backtest_id, to="change", user=user)
+    await db.backtest.delete_many(where={"id": found.id})

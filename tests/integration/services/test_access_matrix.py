@@ -12,6 +12,7 @@ copy it   it may be seen, not run: the error says how to copy it
 private   not while its portfolio is private
 system's  it belongs to the system
 in use    not while backtests were run with it
+ended     it is completed: too late to cancel it, and nothing to try again
 nobody    there is no such (active) user
 """
 
@@ -37,6 +38,7 @@ from etf_backtest.services.portfolios import (
     find_portfolio,
     list_portfolios,
 )
+from etf_backtest.services.progress import progress_of
 from etf_backtest.services.sharing import (
     copy_portfolio,
     share_backtest,
@@ -51,6 +53,7 @@ from etf_backtest.services.strategies import (
     find_strategy,
     list_strategies,
 )
+from etf_backtest.services.submission import cancel_backtest, retry_backtest, submit_backtest
 from etf_backtest.services.verification import verify_backtest
 from etf_backtest.settings import Settings
 from tests.acceptance.cli.conftest import one_connection, run_here
@@ -58,19 +61,19 @@ from tests.fixtures.environment import REPOSITORY
 from tests.integration.services.conftest import HALF
 
 MATRIX: Final = """
-| portfolio | who | show | list | list --public | share | unshare | run | copy | delete |
-|---|---|---|---|---|---|---|---|---|---|
-| private | owner | yes | yes | - | yes | yes | yes | yes | yes |
-| private | other | absent | - | - | absent | absent | absent | absent | absent |
-| private | local | absent | - | - | absent | absent | absent | absent | absent |
-| private | inactive | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody |
-| private | unknown | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody |
-| public | owner | yes | yes | yes | yes | yes | yes | yes | yes |
-| public | other | yes | - | yes | absent | absent | copy it | yes | absent |
-| public | local | yes | - | yes | absent | absent | copy it | yes | absent |
-| public, owner inactive | other | absent | - | - | absent | absent | absent | absent | absent |
-| public, owner inactive | local | absent | - | - | absent | absent | absent | absent | absent |
-| no such | other | absent | - | - | absent | absent | absent | absent | absent |
+| portfolio | who | show | list | list --public | share | unshare | run | submit | copy | delete |
+|---|---|---|---|---|---|---|---|---|---|---|
+| private | owner | yes | yes | - | yes | yes | yes | yes | yes | yes |
+| private | other | absent | - | - | absent | absent | absent | absent | absent | absent |
+| private | local | absent | - | - | absent | absent | absent | absent | absent | absent |
+| private | inactive | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody |
+| private | unknown | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody |
+| public | owner | yes | yes | yes | yes | yes | yes | yes | yes | yes |
+| public | other | yes | - | yes | absent | absent | copy it | copy it | yes | absent |
+| public | local | yes | - | yes | absent | absent | copy it | copy it | yes | absent |
+| public, owner inactive | other | absent | - | - | absent | absent | absent | absent | absent | absent |
+| public, owner inactive | local | absent | - | - | absent | absent | absent | absent | absent | absent |
+| no such | other | absent | - | - | absent | absent | absent | absent | absent | absent |
 
 | strategy | who | show | list | run | delete |
 |---|---|---|---|---|---|
@@ -85,24 +88,24 @@ MATRIX: Final = """
 | system's | local | yes | yes | yes | system's |
 | no such | other | absent | - | absent | absent |
 
-| backtest | who | show | list | list --shared | share | unshare | verify | diff | delete |
-|---|---|---|---|---|---|---|---|---|---|
-| private, of a private portfolio | owner | yes | yes | - | private | yes | yes | yes | yes |
-| private, of a private portfolio | other | absent | - | - | absent | absent | absent | absent | absent |
-| private, of a public portfolio | owner | yes | yes | - | yes | yes | yes | yes | yes |
-| private, of a public portfolio | other | absent | - | - | absent | absent | absent | absent | absent |
-| private, of a public portfolio | local | absent | - | - | absent | absent | absent | absent | absent |
-| shared, of a public portfolio | owner | yes | yes | yes | yes | yes | yes | yes | yes |
-| shared, of a public portfolio | other | yes | - | yes | absent | absent | yes | yes | absent |
-| shared, of a public portfolio | local | yes | - | yes | absent | absent | yes | yes | absent |
-| shared, of a public portfolio | inactive | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody |
-| shared, of a public portfolio | unknown | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody |
-| shared, of a private portfolio | owner | yes | yes | - | private | yes | yes | yes | yes |
-| shared, of a private portfolio | other | absent | - | - | absent | absent | absent | absent | absent |
-| shared, of a private portfolio | local | absent | - | - | absent | absent | absent | absent | absent |
-| shared, owner inactive | other | absent | - | - | absent | absent | absent | absent | absent |
-| shared, owner inactive | local | absent | - | - | absent | absent | absent | absent | absent |
-| no such | other | absent | - | - | absent | absent | absent | absent | absent |
+| backtest | who | show | list | list --shared | share | unshare | verify | diff | watch | cancel | retry | delete |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
+| private, of a private portfolio | owner | yes | yes | - | private | yes | yes | yes | yes | ended | ended | yes |
+| private, of a private portfolio | other | absent | - | - | absent | absent | absent | absent | absent | absent | absent | absent |
+| private, of a public portfolio | owner | yes | yes | - | yes | yes | yes | yes | yes | ended | ended | yes |
+| private, of a public portfolio | other | absent | - | - | absent | absent | absent | absent | absent | absent | absent | absent |
+| private, of a public portfolio | local | absent | - | - | absent | absent | absent | absent | absent | absent | absent | absent |
+| shared, of a public portfolio | owner | yes | yes | yes | yes | yes | yes | yes | yes | ended | ended | yes |
+| shared, of a public portfolio | other | yes | - | yes | absent | absent | yes | yes | absent | absent | absent | absent |
+| shared, of a public portfolio | local | yes | - | yes | absent | absent | yes | yes | absent | absent | absent | absent |
+| shared, of a public portfolio | inactive | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody |
+| shared, of a public portfolio | unknown | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody | nobody |
+| shared, of a private portfolio | owner | yes | yes | - | private | yes | yes | yes | yes | ended | ended | yes |
+| shared, of a private portfolio | other | absent | - | - | absent | absent | absent | absent | absent | absent | absent | absent |
+| shared, of a private portfolio | local | absent | - | - | absent | absent | absent | absent | absent | absent | absent | absent |
+| shared, owner inactive | other | absent | - | - | absent | absent | absent | absent | absent | absent | absent | absent |
+| shared, owner inactive | local | absent | - | - | absent | absent | absent | absent | absent | absent | absent | absent |
+| no such | other | absent | - | - | absent | absent | absent | absent | absent | absent | absent | absent |
 """  # noqa: E501  # a table
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
@@ -117,9 +120,10 @@ REFUSALS: Final = {
     "copy it": "copy it and run the copy: etf-backtest portfolio copy",
     "private": "share the portfolio first: etf-backtest portfolio share",
     "system's": "is a strategy of the system and cannot be deleted",
+    "ended": " is completed: only one that ",
     "in use": "delete those first (etf-backtest backtest delete ID)",
 }
-CHANGES: Final = frozenset({"share", "unshare", "run", "copy", "delete"})
+CHANGES: Final = frozenset({"share", "unshare", "run", "submit", "copy", "delete"})
 
 
 class Cell(NamedTuple):
@@ -278,6 +282,9 @@ CALLS: Final[dict[tuple[str, str], Call]] = {
     ("portfolio", "run"): lambda db, it, user: run_backtest(
         db, portfolio=it, strategy="buy-and-hold", user=user
     ),
+    ("portfolio", "submit"): lambda db, it, user: submit_backtest(
+        db, portfolio=it, strategy="buy-and-hold", user=user
+    ),
     ("portfolio", "copy"): lambda db, it, user: copy_portfolio(db, it, name="copy", user=user),
     ("portfolio", "delete"): lambda db, it, user: delete_portfolio(db, it, user=user),
     ("strategy", "show"): lambda db, it, user: find_strategy(db, it, to="see", user=user),
@@ -290,6 +297,9 @@ CALLS: Final[dict[tuple[str, str], Call]] = {
     ("backtest", "unshare"): lambda db, it, user: unshare_backtest(db, it, user=user),
     ("backtest", "verify"): lambda db, it, user: verify_backtest(db, it, user=user),
     ("backtest", "diff"): lambda db, it, user: attribute(db, it, user=user),
+    ("backtest", "watch"): lambda db, it, user: progress_of(db, [it], user=user),
+    ("backtest", "cancel"): lambda db, it, user: cancel_backtest(db, it, user=user),
+    ("backtest", "retry"): lambda db, it, user: retry_backtest(db, it, user=user),
     ("backtest", "delete"): lambda db, it, user: delete_backtest(db, it, user=user),
 }
 
@@ -305,16 +315,16 @@ async def test_the_matrix_through_the_library(settings: Settings) -> None:
             if outcome == "yes" and cell.action in CHANGES:
                 await things.restore()
     assert wrong == []
-    assert len(CELLS) == 11 * 8 + 10 * 4 + 16 * 8
+    assert len(CELLS) == 11 * 9 + 10 * 4 + 16 * 11
 
 
 # --- through the command line
 
-RUN: Final = ("backtest", "run")
 TYPED: Final[dict[tuple[str, str], tuple[str, ...]]] = {
-    ("portfolio", "run"): (*RUN, "--portfolio", "ID", "--strategy", "buy-and-hold"),
+    ("portfolio", "run"): ("backtest", "run", "-p", "ID", "-s", "buy-and-hold"),
+    ("portfolio", "submit"): ("backtest", "submit", "-p", "ID", "-s", "buy-and-hold"),
     ("portfolio", "copy"): ("portfolio", "copy", "ID", "--name", "copy"),
-    ("strategy", "run"): (*RUN, "--portfolio", "mine", "--strategy", "ID"),
+    ("strategy", "run"): ("backtest", "run", "-p", "mine", "-s", "ID"),
 }
 """All others are `KIND ACTION ID`."""
 
