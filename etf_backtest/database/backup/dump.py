@@ -25,7 +25,7 @@ from etf_backtest.database.backup.manifest import (
 )
 from etf_backtest.database.backup.migrations import applied_migrations
 from etf_backtest.database.backup.processes import ended
-from etf_backtest.database.backup.programs import Program, choose_dump
+from etf_backtest.database.backup.programs import Need, Program, choose_dump
 from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.identifiers import quote_identifier
 from etf_backtest.database.queue.names import home_schema, queue_schema
@@ -85,7 +85,8 @@ async def back_up(
     progress : callable
         Hears now and then how many bytes there are.
     program : Program, optional
-        The pg_dump to run; by default the oldest that is not older than the server.
+        The pg_dump to run; by default the oldest that is not older than the server,
+        and speaks TLS where the URL asks for it.
 
     Raises
     ------
@@ -111,7 +112,7 @@ async def back_up(
     with _part_of(path) as part, _part_of(manifest_path) as manifest_part:
         async with _snapshot(url) as snapshot:
             if program is None:
-                program = await asyncio.to_thread(choose_dump, snapshot.major)
+                program = await asyncio.to_thread(choose_dump, snapshot.major, tls=_tls(url))
             schemas = await _schemas(snapshot.connection, url)
             migrations = await applied_migrations(snapshot.connection, schemas[0])
             arguments = _arguments(part, snapshot.name, schemas)
@@ -150,6 +151,11 @@ async def _snapshot(url: DatabaseUrl) -> AsyncIterator[_Snapshot]:
         except asyncpg.PostgresError as error:
             raise BackupError(str(error)) from error
         yield _Snapshot(connection, name, taken, server, connection.get_server_version().major)
+
+
+def _tls(url: DatabaseUrl) -> Need:
+    mode, _ = url.tls()
+    return "never" if mode == "disable" else "wanted" if mode == "prefer" else "needed"
 
 
 async def _schemas(

@@ -16,6 +16,7 @@ from etf_backtest.database.postgres.installation import Installation
 from etf_backtest.errors import EmbeddedServerError, PostgresProgramError
 
 Name = Literal["pg_dump", "pg_restore"]
+Need = Literal["never", "wanted", "needed"]
 SYSTEM_FOLDERS: Final = Path("/usr/lib/postgresql")
 """Where Debian keeps each major version."""
 _VERSION: Final = re.compile(r"\(PostgreSQL\) (?P<major>\d+)(?P<rest>(?:\.\d+)*)")
@@ -27,6 +28,8 @@ class Program:
 
     path: Path
     version: tuple[int, ...]
+    speaks_tls: bool = True
+    """The wheel's is built without."""
 
     @property
     def major(self) -> int:
@@ -37,7 +40,9 @@ class Program:
         return ".".join(map(str, self.version))
 
 
-def choose_dump(server: int, programs: Iterable[Program] | None = None) -> Program:
+def choose_dump(
+    server: int, *, tls: Need = "never", programs: Iterable[Program] | None = None
+) -> Program:
     """The pg_dump for a server: of its own major version, else of the next newer one.
 
     An archive can be read by pg_restore of that version and newer, so the oldest that may be used
@@ -47,16 +52,25 @@ def choose_dump(server: int, programs: Iterable[Program] | None = None) -> Progr
     ----------
     server : int
         The server's major version.
+    tls : {"never", "wanted", "needed"}
+        Whether the connection has to be encrypted, or is to be where that is possible.
     programs : iterable of Program, optional
         Defaults to all that are installed.
 
     Raises
     ------
     PostgresProgramError
-        All are older than the server.
+        All are older than the server, or none of the others speaks TLS.
     """
     found = list(installed("pg_dump") if programs is None else programs)
     fitting = [program for program in found if program.major >= server]
+    encrypting = [program for program in fitting if program.speaks_tls]
+    if tls == "needed" or (tls == "wanted" and encrypting):
+        if fitting and not encrypting:
+            raise PostgresProgramError(
+                "pg_dump", needed=server, found=f"{_newest(fitting)} without TLS"
+            )
+        fitting = encrypting
     if not fitting:
         raise PostgresProgramError("pg_dump", needed=server, found=_newest(found))
     return min(fitting, key=lambda program: (program.major, *(-part for part in program.version)))
@@ -89,10 +103,15 @@ def _paths(name: Name) -> Iterator[Path]:
     if on_path := shutil.which(name):
         yield Path(on_path)
     yield from sorted(SYSTEM_FOLDERS.glob(f"*/bin/{name}"))
+    if (wheel := _wheel()) is not None:
+        yield wheel.program(name)
+
+
+def _wheel() -> Installation | None:
     try:
-        yield Installation.find().program(name)
+        return Installation.find()
     except EmbeddedServerError:
-        return  # installed without the wheel
+        return None  # installed without it
 
 
 @cache
@@ -110,4 +129,6 @@ def _program(path: Path) -> Program | None:
     if answer.returncode != 0 or version is None:
         return None
     parts = filter(None, (version["major"] + version["rest"]).split("."))
-    return Program(path, tuple(map(int, parts)))
+    wheel = _wheel()
+    is_wheels = wheel is not None and wheel.root in path.parents
+    return Program(path, tuple(map(int, parts)), speaks_tls=not is_wheels)

@@ -17,7 +17,7 @@ BLOCK: Final = 2**18
 END: Final = b"\n\\.\n"
 _NAME: Final = r'(?:"(?:[^"]|"")*"|[^\s",.()]+)'
 _COPY: Final = re.compile(
-    rf"COPY (?P<schema>{_NAME})\.(?P<table>{_NAME}) (?:\((?P<columns>.*)\) )?FROM stdin;"
+    rf"COPY (?P<schema>{_NAME})\.(?P<table>{_NAME}) (?:\((?P<columns>.*)\))? ?FROM stdin;"
 )
 _COLUMN: Final = re.compile(_NAME)
 

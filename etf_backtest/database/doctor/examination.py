@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.doctor.activity import check_backtests
+from etf_backtest.database.doctor.expected import check_missing
 from etf_backtest.database.doctor.finding import Finding
 from etf_backtest.database.doctor.rows import check_rows, check_sequences
 from etf_backtest.database.doctor.schema import (
@@ -94,7 +95,8 @@ async def _on_the_server(
     ]
     tables: list[tuple[str, Check]] = [
         ("indexes", lambda: check_indexes(connection, schemas)),
-        ("constraints", lambda: check_rules(connection, schemas)),
+        ("rules", lambda: check_rules(connection, schemas)),
+        ("made by migrations", lambda: check_missing(connection, home)),
         ("sequences", lambda: check_sequences(connection, schemas)),
         ("backtests", lambda: check_backtests(connection, home, queue)),
         ("vacuum", lambda: check_vacuum(connection, schemas)),
