@@ -133,7 +133,7 @@ def list_(json: JSON = False) -> None:
 def show(
     user: Annotated[
         str | None,
-        typer.Argument(metavar="[USER]", help="E-mail address or id; who acts, if none is given."),
+        typer.Argument(metavar="USER", help="E-mail address or id; who acts, if none is given."),
     ] = None,
     json: JSON = False,
 ) -> None:
@@ -217,7 +217,7 @@ def passwd(
 @app.command()
 def verify(
     user: Annotated[
-        str | None, typer.Argument(metavar="[USER]", help="Make a token for this user's address.")
+        str | None, typer.Argument(metavar="USER", help="Make a token for this user's address.")
     ] = None,
     token_stdin: Annotated[
         bool, typer.Option("--token-stdin", help="Use the token on standard input.")
