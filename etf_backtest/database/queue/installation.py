@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
-_QUOTE: Final = "$etf_backtest$"
-"""What stands around the bodies of our functions."""
+_QUOTES: Final = ("$etf_backtest$", "$statement$")
+"""What stands around the bodies of our functions, and statements in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +239,9 @@ async def _apply(connection: Connection, library: QueueLibrary, names: Sequence[
 
 async def _make_functions(connection: Connection, schema: str, home: str) -> None:
     script = read_script("functions.sql")
-    if _QUOTE in f"{schema}{home}":
-        raise QueueSchemaError(schema, f"has {_QUOTE} in its name", remedy="choose another name")
+    for quote in _QUOTES:
+        if quote in schema or quote in home:
+            raise QueueSchemaError(schema, f"has {quote} in its name", remedy="choose another name")
     await _run_with_names(connection, script, schema, home)
     await _note(connection, {FUNCTIONS: script})
 

@@ -4,13 +4,17 @@
 -- `backtests` is %2$I. Everything runs as the owner, whoever inserts a row, with a search_path on
 -- which the library's own functions and triggers find their tables.
 --
+-- A plan that a session has kept from when the tables were small would take hours for many rows, so
+-- none is kept where rows may be many.
+--
 -- Anybody may call some of them for any id, so none believes what it is told: a job is made for a
 -- row that is pending, and taken back where there is nothing to run any more.
 
 -- Pending rows of these ids that have no waiting job get one; a waiting job gets its row's priority,
 -- and waits for nothing else. Returns how many were made.
 CREATE OR REPLACE FUNCTION %1$I.defer_pending(backtest_ids UUID[]) RETURNS BIGINT
-LANGUAGE plpgsql SET search_path = %1$I, pg_temp AS $etf_backtest$
+LANGUAGE plpgsql SET search_path = %1$I, pg_temp SET plan_cache_mode = force_custom_plan
+AS $etf_backtest$
 DECLARE
     made BIGINT;
 BEGIN
@@ -72,7 +76,8 @@ $etf_backtest$;
 -- Takes back the jobs of rows that are gone, or not to be run: what waits is cancelled, and who
 -- runs one is told.
 CREATE OR REPLACE FUNCTION %1$I.forget_backtests(backtest_ids UUID[]) RETURNS VOID
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = %1$I, pg_temp AS $etf_backtest$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = %1$I, pg_temp SET plan_cache_mode = force_custom_plan
+AS $etf_backtest$
 DECLARE
     unwanted TEXT[];
 BEGIN
@@ -127,16 +132,23 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = %1$I, pg_temp AS $etf_backte
 DECLARE
     forgotten UUID[];
 BEGIN
-    SELECT array_agg(waiting.id) INTO forgotten
-    FROM (
-        SELECT backtest.id FROM %2$I.backtests AS backtest
-        WHERE backtest.status = 'pending'
-          AND NOT EXISTS (
-              SELECT FROM procrastinate_jobs AS job
-              WHERE job.lock = backtest.id::TEXT AND job.status IN ('todo', 'doing')
-          )
-        FOR NO KEY UPDATE OF backtest SKIP LOCKED
-    ) AS waiting;
+    -- a statement without parameters keeps its plan unless it is new each time
+    EXECUTE $statement$
+        SELECT array_agg(waiting.id)
+        FROM (
+            SELECT backtest.id FROM %2$I.backtests AS backtest
+            WHERE backtest.status = 'pending'
+              AND NOT EXISTS (
+                  SELECT FROM procrastinate_jobs AS job
+                  WHERE job.queueing_lock = backtest.id::TEXT AND job.status = 'todo'
+              )
+              AND NOT EXISTS (
+                  SELECT FROM procrastinate_jobs AS job
+                  WHERE job.lock = backtest.id::TEXT AND job.status = 'doing'
+              )
+            FOR NO KEY UPDATE OF backtest SKIP LOCKED
+        ) AS waiting
+    $statement$ INTO forgotten;
     IF forgotten IS NULL THEN
         RETURN 0;
     END IF;
