@@ -168,6 +168,18 @@ def load_settings(
         raise SettingsError(f"{reasons}{where}") from None
 
 
+def private_folder(path: Path) -> Path:
+    """Make a folder of ours, and those above it that are missing, for nobody else (0700).
+
+    One that is there keeps its mode.
+    """
+    for folder in (*reversed(path.parents), path):
+        # mkdir's own `parents` leaves those above to the umask
+        if not folder.exists():
+            folder.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
 def _read_limits(texts: Mapping[str, str | None]) -> Limits:
     """Limits as people write them, `portfolios=10 queued=none`; what is left out is as standard."""
     standard, limits = Limits(), {}

@@ -35,6 +35,7 @@ from etf_backtest.market import PriceBasis, PricePanel
 from etf_backtest.market.frozen import restored
 from etf_backtest.market.quotes import Quotes
 from etf_backtest.market.splice import Splice
+from etf_backtest.settings import private_folder
 from etf_backtest.typing import JsonObject, JsonValue
 from etf_backtest.version import VERSION
 
@@ -79,11 +80,16 @@ class PanelCache:
         if not self.most_bytes:
             return None
         try:
-            with path.open("rb") as file:
+            # a pipe that somebody put there is not waited for
+            number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(number, "rb") as file:
                 content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError):  # not there, not ours to read, empty
             return None
-        found = _read(content)
+        try:
+            found = _read(content)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            found = None  # its sum is right, and it is still none of ours
         with suppress(OSError):
             # which of them was used last; a damaged one only stands in the way
             os.utime(path) if found is not None else path.unlink()
@@ -96,7 +102,7 @@ class PanelCache:
         if size > self.most_bytes:
             return False
         try:
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(self.folder)
             handle, name = tempfile.mkstemp(dir=self.folder, suffix=".unfinished")
             try:
                 with os.fdopen(handle, "wb") as file:

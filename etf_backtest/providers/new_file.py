@@ -16,6 +16,8 @@ from etf_backtest.errors import PriceFileError
 def new_file(path: Path, *, overwrite: bool | None = None) -> Iterator[BinaryIO]:
     """A file to write, which gets its name once it is complete and on the disk.
 
+    Only whoever writes it may read it (0600): what is exported may not be everybody's.
+
     Parameters
     ----------
     path : Path
@@ -34,7 +36,7 @@ def new_file(path: Path, *, overwrite: bool | None = None) -> Iterator[BinaryIO]
             raise PriceFileError(path, "cannot be written: it is there, and is no regular file")
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _unwritable(path, error) from error
     try:

@@ -15,7 +15,7 @@ import logging
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -39,6 +39,7 @@ from etf_backtest.errors import (
 )
 from etf_backtest.providers.yahoo_answers import YAHOO, Chart, read_chart, refusal
 from etf_backtest.providers.yahoo_connection import YahooConnection
+from etf_backtest.settings import private_folder
 
 _CHART = "/v8/finance/chart/"
 _TOO_MANY = (429, 999)
@@ -184,6 +185,8 @@ def open_charts(
 ) -> YahooCharts:
     """Charts through yfinance, which keeps its cookies and time zones under `cache_dir`."""
     folder = cache_dir / "yfinance"
+    with suppress(OSError):  # it says itself where it cannot keep anything
+        private_folder(folder)
     yfinance.set_tz_cache_location(str(folder))
     return YahooCharts(ObservedSession(connection), folder, narrate)
 

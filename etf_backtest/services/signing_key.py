@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, Final
 
 from etf_backtest.errors import SigningKeyError
+from etf_backtest.settings import private_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ def _read(path: Path) -> str:
 
 def _make(path: Path) -> None:
     """Write a key whole, or find that another process has: a name is given to a finished file."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     part = path.with_name(f".{FILE}.{secrets.token_hex(8)}")
     number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from etf_backtest.database.node import node_program
+from etf_backtest.database.node import compile_cache, node_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +32,4 @@ class EngineCommand:
 
     def environ(self) -> dict[str, str]:
         """The whole environment: PGPASSWORD, NODE_OPTIONS and the like must not leak in."""
-        return {} if self.cache_dir is None else {"NODE_COMPILE_CACHE": str(self.cache_dir)}
+        return {} if self.cache_dir is None else compile_cache(self.cache_dir)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from etf_backtest.database.node import node_program
+from etf_backtest.database.node import compile_cache, node_program
 from etf_backtest.database.prisma_cli.output import SILENT, NoiseFilter, Output, Write
 from etf_backtest.database.prisma_cli.project import Project
 from etf_backtest.database.prisma_cli.rights import missing_right
@@ -178,7 +178,7 @@ class Prisma:
             "PRISMA_QUERY_ENGINE_LIBRARY": str(ENGINE_STUB),
             "PRISMA_QUERY_ENGINE_BINARY": str(ENGINE_STUB),
             "PRISMA_SCHEMA_ENGINE_BINARY": DO_NOTHING,
-            "NODE_COMPILE_CACHE": str(self.settings.cache_dir / "node"),
+            **compile_cache(self.settings.cache_dir / "node"),
             "FORCE_COLOR" if self.output.color else "NO_COLOR": "1",
         }
 

@@ -24,6 +24,7 @@ from typing import IO
 from etf_backtest.database.node import node_program
 from etf_backtest.database.studio.npm_errors import UNKNOWN, cause_of
 from etf_backtest.errors import StudioInstallError
+from etf_backtest.settings import private_folder
 
 Progress = Callable[[str], None]
 
@@ -79,7 +80,7 @@ def install(cache_dir: Path, *, on_progress: Progress | None = None) -> Path:
         return directory
     narrate = on_progress or (lambda _: None)
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
+        private_folder(cache_dir)
         with _locked(cache_dir / f"{name}.lock", narrate) as lock:
             if not directory.is_dir():
                 _install(directory, lock, narrate)
