@@ -38,7 +38,9 @@ def doctor(
 
     async def look() -> Examination:
         where = settings()
-        return await examine(where, await check_database(where), quick=quick)
+        return await examine(
+            where, await check_database(where), every_row=not quick, drift=not quick
+        )
 
     found = run(look())
     if json:

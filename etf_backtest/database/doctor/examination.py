@@ -55,7 +55,9 @@ class Examination:
         return all(finding.severity != "error" for finding in self.findings)
 
 
-async def examine(settings: Settings, url: DatabaseUrl, *, quick: bool = False) -> Examination:
+async def examine(
+    settings: Settings, url: DatabaseUrl, *, every_row: bool = True, drift: bool = True
+) -> Examination:
     """Look at the server, the schema, the rows and the work that waits.
 
     Parameters
@@ -64,8 +66,10 @@ async def examine(settings: Settings, url: DatabaseUrl, *, quick: bool = False) 
         Of this machine.
     url : DatabaseUrl
         Of a database that lets us in.
-    quick : bool
-        Leave out what reads every row, and the comparison with schema.prisma, which starts Node.
+    every_row : bool
+        Ask every constraint of every row, which reads all tables.
+    drift : bool
+        Compare the tables with schema.prisma, which starts Node.
     """
     findings: list[Finding] = []
     async with (
@@ -74,16 +78,16 @@ async def examine(settings: Settings, url: DatabaseUrl, *, quick: bool = False) 
     ):
         await connection.execute("SET LOCAL statement_timeout = 0")
         server = await connection.fetchval("SELECT current_setting('server_version')")
-        findings += await _on_the_server(connection, settings, url, quick=quick)
+        findings += await _on_the_server(connection, settings, url, every_row=every_row)
     findings += await check_migrations(url)
-    if not quick and not url.pooled:
+    if drift and not url.pooled:
         findings.append(await check_drift(settings, url))
     findings.append(await check_queue(url))
     return Examination(tuple(findings), versions(server))
 
 
 async def _on_the_server(
-    connection: Connection, settings: Settings, url: DatabaseUrl, *, quick: bool
+    connection: Connection, settings: Settings, url: DatabaseUrl, *, every_row: bool
 ) -> list[Finding]:
     home, queue = home_schema(url), queue_schema(url)
     schemas = [home, queue]
@@ -103,7 +107,7 @@ async def _on_the_server(
         ("unused indexes", lambda: check_unused_indexes(connection, schemas)),
         ("statements", lambda: check_statements(connection)),
     ]
-    if not quick:
+    if every_row:
         tables.append(("rows", lambda: check_rows(connection, schemas)))
     there = await connection.fetchval(
         "SELECT to_regclass(format('%I.backtests', $1::text)) IS NOT NULL", home
