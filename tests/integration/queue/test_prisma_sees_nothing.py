@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from etf_backtest.database import prisma_cli
-from etf_backtest.database.prisma_cli import Output
+from etf_backtest.database.prisma_cli import DiffSide, Output
 from etf_backtest.database.queue import install_queue, queue_state
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.settings import Settings
@@ -27,7 +27,8 @@ async def test_no_command_of_prismas_sees_a_difference(
     await install_queue(url)
     assert (await queue_state(url)).is_ready
     # in `public` also from the migrations, with which `migrate dev` begins
-    for side in ("schema",) if home else ("schema", "migrations"):
+    sides: list[DiffSide] = ["schema"] if home else ["schema", "migrations"]
+    for side in sides:
         said.clear()
         code = await prisma_cli.migrate_diff(
             settings,
@@ -38,6 +39,8 @@ async def test_no_command_of_prismas_sees_a_difference(
             **where,  # type: ignore[arg-type]  # a dict
         )
         assert code == 0, "".join(said)
+    if home:
+        return  # to compare the database, `migrate diff` has pulled it
     said.clear()
     assert await prisma_cli.db_pull(settings, url.render(), **where) == 0  # type: ignore[arg-type]  # a dict
     assert "procrastinate" not in "".join(said)

@@ -10,8 +10,8 @@
 -- Anybody may call some of them for any id, so none believes what it is told: a job is made for a
 -- row that is pending, and taken back where there is nothing to run any more.
 
--- Pending rows of these ids that have no waiting job get one; a waiting job gets its row's priority,
--- and waits for nothing else. Returns how many were made.
+-- Pending rows of these ids that have no waiting job get one; a waiting job gets its row's
+-- priority, and waits for nothing else. Returns how many were made.
 CREATE OR REPLACE FUNCTION %1$I.defer_pending(backtest_ids UUID[]) RETURNS BIGINT
 LANGUAGE plpgsql SET search_path = %1$I, pg_temp SET plan_cache_mode = force_custom_plan
 AS $etf_backtest$
@@ -76,7 +76,8 @@ $etf_backtest$;
 -- Takes back the jobs of rows that are gone, or not to be run: what waits is cancelled, and who
 -- runs one is told.
 CREATE OR REPLACE FUNCTION %1$I.forget_backtests(backtest_ids UUID[]) RETURNS VOID
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = %1$I, pg_temp SET plan_cache_mode = force_custom_plan
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = %1$I, pg_temp
+SET plan_cache_mode = force_custom_plan
 AS $etf_backtest$
 DECLARE
     unwanted TEXT[];
@@ -101,7 +102,7 @@ BEGIN
         FOR UPDATE OF job SKIP LOCKED
     );
 EXCEPTION WHEN serialization_failure THEN
-    -- somebody has touched one of them since this transaction began; a job without a row does nothing
+    -- somebody has touched one of them since this transaction began; without its row it does nothing
     RETURN;
 END
 $etf_backtest$;
