@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from etf_backtest.database.queue.names import home_schema, queue_schema
 from etf_backtest.database.role_rights import FUNCTIONS, TABLES, TYPES
 
 if TYPE_CHECKING:
     import asyncpg
 
-    Connection = asyncpg.Connection[asyncpg.Record]
+    from etf_backtest.database.url import DatabaseUrl
 
-DEFAULT_SCHEMA: Final = "public"
+    Connection = asyncpg.Connection[asyncpg.Record]
 
 ROLE: Final = """
 SELECT rolsuper AS is_superuser, rolcanlogin AS can_login,
@@ -137,21 +138,17 @@ class Item:
         return f"{self.kind.lower()} {self.name}"
 
 
-def queue_schema(schema: str) -> str:
-    """The schema of the queue that belongs to our tables in `schema`."""
-    return "etf_backtest_queue" if schema == DEFAULT_SCHEMA else f"{schema[:57]}_queue"
-
-
 async def read_role(connection: Connection, role: str) -> RoleFacts | None:
     """What the server knows of a role; None where there is none."""
     row = await connection.fetchrow(ROLE, role)
     return None if row is None else RoleFacts(**{**row, "member_of": tuple(row["member_of"])})
 
 
-async def read_items(connection: Connection, role: str, schema: str) -> list[Item]:
+async def read_items(connection: Connection, role: str, url: DatabaseUrl) -> list[Item]:
     """All that is ours, with what the role (which need not be there yet) holds of it."""
+    schemas = (home_schema(url), queue_schema(url))
     rows = await connection.fetch(
-        *(_ITEMS, role, schema, queue_schema(schema), list(TABLES), list(FUNCTIONS), list(TYPES))
+        *(_ITEMS, role, *schemas, list(TABLES), list(FUNCTIONS), list(TYPES))
     )
     return [_item(row) for row in rows]
 

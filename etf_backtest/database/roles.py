@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Final
 from etf_backtest.database import role_rights
 from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.identifiers import Composed, keyword, quote_identifier, run_composed
+from etf_backtest.database.queue.names import home_schema, queue_schema
 from etf_backtest.database.role_catalog import (
-    DEFAULT_SCHEMA,
     Item,
     RoleFacts,
-    queue_schema,
     read_items,
     read_role,
     roles_with_rights,
@@ -119,12 +118,11 @@ async def grant_role(
     """
     import asyncpg
 
-    schema = url.schema or DEFAULT_SCHEMA
     async with direct_connection(url) as connection:
         facts = await read_role(connection, role)
         if facts is None and not create:
             raise RoleMissingError(role)
-        items = await read_items(connection, role, schema)
+        items = await read_items(connection, role, url)
         _check(role, kind, facts, items)
         statements = [*_created(role, facts, login=create), *_difference(role, kind, facts, items)]
         report = GrantReport(
@@ -133,7 +131,7 @@ async def grant_role(
             is_new=facts is None,
             password_set=password is not None,
             statements=(*statements, *_shown_password(role, password)),
-            warnings=tuple(_warnings(role, kind, facts, items, schema)),
+            warnings=tuple(_warnings(role, kind, facts, items, url)),
         )
         if not dry_run:
             try:
@@ -141,7 +139,7 @@ async def grant_role(
                     await run_composed(connection, statements)
                     if password is not None:
                         await _set_password(connection, role, password)
-                    left = await _left(connection, role, kind, schema)
+                    left = await _left(connection, role, kind, url)
                     if left:  # the server only warns of what it did not do
                         raise RightsDeniedError(role, url.user, f"it was not granted: {left[0]}")
             except asyncpg.InsufficientPrivilegeError as error:
@@ -155,24 +153,23 @@ async def outdated_roles(url: DatabaseUrl) -> tuple[OutdatedRole, ...]:
     A role that may add backtests is taken for an application's, one that may only look for one that
     reads.
     """
-    schema = url.schema or DEFAULT_SCHEMA
     outdated = []
     async with direct_connection(url) as connection:
-        for role, writes in await roles_with_rights(connection, schema):
+        for role, writes in await roles_with_rights(connection, home_schema(url)):
             kind = RoleKind.APP if writes else RoleKind.READONLY
-            if left := await _left(connection, role, kind, schema):
+            if left := await _left(connection, role, kind, url):
                 outdated.append(OutdatedRole(role, kind, left))
     return tuple(outdated)
 
 
 async def _left(
-    connection: Connection, role: str, kind: RoleKind, schema: str
+    connection: Connection, role: str, kind: RoleKind, url: DatabaseUrl
 ) -> tuple[Composed, ...]:
     """What a role still lacks, or has too much, beside what it has as everybody."""
     facts = await read_role(connection, role)
     items = [
         replace(item, held=item.held | item.everybodys & _wanted(kind, item))
-        for item in await read_items(connection, role, schema)
+        for item in await read_items(connection, role, url)
     ]
     return tuple(_difference(role, kind, facts, items))
 
@@ -305,16 +302,15 @@ def _shown_password(role: str, password: str | None) -> tuple[str, ...]:
 
 
 def _warnings(
-    role: str, kind: RoleKind, facts: RoleFacts | None, items: list[Item], schema: str
+    role: str, kind: RoleKind, facts: RoleFacts | None, items: list[Item], url: DatabaseUrl
 ) -> Iterator[str]:
     """What somebody who relies on these rights must know."""
     tables = {item.name for item in items if item.kind == "TABLE" and not item.is_queue}
     if missing := role_rights.TABLES.keys() - tables:
         listed = ", ".join(sorted(missing))
-        yield f"the schema {schema} has no {listed}: run this again after migrate deploy"
-    queue = queue_schema(schema)
+        yield f"the schema {home_schema(url)} has no {listed}: run this again after migrate deploy"
     if not any(item.is_queue for item in items):
-        yield f"the queue is not installed ({queue}): run this again when it is"
+        yield f"the queue is not installed ({queue_schema(url)}): run this again when it is"
     if open_to_all := [item.name for item in items if item.kind == "TABLE" and item.everybodys]:
         yield f"everybody (PUBLIC) has rights to {', '.join(open_to_all)}, and so has {role}"
     if facts is None:

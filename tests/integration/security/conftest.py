@@ -11,7 +11,7 @@ from tests.integration.security.database_roles import Roles, roles_of
 
 
 @pytest.fixture
-def roles(postgres: Cluster, database_url: str) -> Iterator[Roles]:
-    """For a database that has every migration."""
-    with roles_of(postgres, database_url) as made:
+def roles(postgres: Cluster, queue_url: str) -> Iterator[Roles]:
+    """For a database that has every migration, and the queue."""
+    with roles_of(postgres, queue_url) as made:
         yield made
