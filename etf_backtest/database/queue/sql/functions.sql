@@ -102,7 +102,7 @@ BEGIN
         FOR UPDATE OF job SKIP LOCKED
     );
 EXCEPTION WHEN serialization_failure THEN
-    -- somebody has touched one of them since this transaction began; without its row it does nothing
+    -- somebody has touched one since this transaction began; without its row it does nothing
     RETURN;
 END
 $etf_backtest$;
