@@ -18,9 +18,10 @@ from etf_backtest import errors
 from etf_backtest.errors import CostsError, EtfBacktestError, NodeMissingError
 
 DAY = dt.date(2024, 1, 31)
-NUMBERS = {"port", "exit_code", "count", "value", "money", "total"}
+NUMBERS = {"port", "exit_code", "count", "value", "money", "total", "retry_after", "backtests"}
 OTHER: dict[str, Any] = {
     "path": Path("prices.csv"),
+    "manifest": Path("kept.json"),
     "start": Path("somewhere"),
     "root": Path("somewhere"),
     "cluster": Path("cluster"),
