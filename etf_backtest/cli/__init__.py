@@ -80,7 +80,7 @@ def take_global_flags(arguments: Sequence[str]) -> list[str]:
     Raises
     ------
     SettingsError
-        Nobody is named after --user.
+        Nobody is named after --user, or an option has characters that nobody sees.
     """
     flags, rest, left = session.flags, [], list(arguments)
     flags.debug, flags.log_queries, flags.user = False, False, None
@@ -96,8 +96,16 @@ def take_global_flags(arguments: Sequence[str]) -> list[str]:
             if not flags.user.strip():
                 raise SettingsError("--user names nobody", remedy="give an e-mail address or an id")
         else:
+            _refuse_unseen(argument)
             rest.append(argument)
     return rest + left
+
+
+def _refuse_unseen(argument: str) -> None:
+    """The parser would repeat the name of an unknown option as it stands, to the terminal."""
+    name = argument.partition("=")[0]
+    if name.startswith("-") and not name.isprintable():
+        raise SettingsError(f"there is no option {name!r}", remedy="see --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -17,7 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from etf_backtest.errors.wording import printable
+from etf_backtest.errors.wording import one_line, printable
 
 Justify = Literal["left", "right"]
 RULE = "\u2500- "
@@ -37,9 +37,9 @@ def warn(message: str) -> None:
 
 def fail(message: str, remedy: str | None = None) -> None:
     """Say on stderr, on one line, what went wrong and what to do about it."""
-    parts: list[str | tuple[str, str]] = [("error: ", "bold red"), " ".join(message.split())]
+    parts: list[str | tuple[str, str]] = [("error: ", "bold red"), one_line(message)]
     if remedy:
-        parts += [" -> ", " ".join(remedy.split())]
+        parts += [" -> ", one_line(remedy)]
     Console(stderr=True, highlight=False, soft_wrap=True).print(Text.assemble(*parts))
 
 
@@ -57,8 +57,14 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
 
 def show_json(data: object) -> None:
     """Print data as JSON on stdout."""
-    json.dump(data, sys.stdout, indent=2, default=str, ensure_ascii=False, allow_nan=False)
-    sys.stdout.write("\n")
+    text = json.dumps(data, indent=2, default=str, ensure_ascii=False, allow_nan=False)
+    lines = (line if line.isprintable() else _json_escaped(line) for line in text.split("\n"))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _json_escaped(line: str) -> str:
+    """The same JSON: what a terminal would obey stands in strings only, where it may be escaped."""
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def show_json_line(data: object) -> None:
@@ -70,7 +76,7 @@ def show_json_line(data: object) -> None:
 
 def show_line(line: str) -> None:
     """Print one plain line on stdout."""
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{printable(line)}\n")
 
 
 def show_table(

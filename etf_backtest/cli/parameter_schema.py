@@ -7,7 +7,11 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import TypeAlias, cast
 
+from etf_backtest.errors.wording import shortened
+
 Schema: TypeAlias = Mapping[str, object]
+MOST_OTHERS = 100
+"""Names that are shown though no schema knows them."""
 
 
 def describe_parameters(
@@ -22,9 +26,11 @@ def describe_parameters(
         default = _text(field["default"]) if "default" in field else "-"
         value = _text(values[name]) if name in values else default
         yield name, value, default, describe_bounds(field), str(field.get("description", "-"))
-    for name in values:
-        if name not in known:
-            yield name, _text(values[name]), "-", "-", "not a parameter of this type"
+    others = [name for name in values if name not in known]
+    for name in others[:MOST_OTHERS]:
+        yield name, shortened(_text(values[name])), "-", "-", "not a parameter of this type"
+    if (more := len(others) - MOST_OTHERS) > 0:
+        yield f"{more:,} more names", "...", "-", "-", "not parameters of this type"
 
 
 def in_lines(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +44,7 @@ def parse_settings(texts: list[str]) -> dict[str, object]:
     """NAME=VALUE arguments; JSON (126, 0.5, true, null) is taken as that, 5% as 0.05."""
     from etf_backtest.cli.rule_texts import parse_assignment
     from etf_backtest.errors import InvalidParametersError
+    from etf_backtest.services.plain_data import UnboundedDataError, parse_json
     from etf_backtest.services.written import with_fractions
 
     settings: dict[str, object] = {}
@@ -53,7 +53,9 @@ def parse_settings(texts: list[str]) -> dict[str, object]:
         if name in settings:
             raise InvalidParametersError("--set", [f"{name} is given twice"])
         try:
-            settings[name] = json_module.loads(value)
+            settings[name] = parse_json(value)
+        except UnboundedDataError as error:
+            raise InvalidParametersError("--set", [f"{name}: {error}"]) from error
         except ValueError:
             settings[name] = with_fractions(value)
     return settings

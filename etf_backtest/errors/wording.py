@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
@@ -23,6 +24,31 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "\n".join("".join(map(_printable, line)) for line in text.split("\n"))
+
+
+def unseen(text: str, *, lines: bool = False) -> str | None:
+    """The first character that nobody sees, "U+202E"; None where there is none.
+
+    Controls, halves of surrogate pairs, separators of lines, and what only directs how the rest is
+    shown, such as from right to left; the two joiners are letters in some languages.
+
+    Parameters
+    ----------
+    lines : bool
+        Whether the text may have lines and tabs.
+    """
+    if text.isprintable():
+        return None
+    allowed = "\u200c\u200d\n\t\r" if lines else "\u200c\u200d"
+    return next(
+        (
+            f"U+{ord(character):04X}"
+            for character in text
+            if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+            and character not in allowed
+        ),
+        None,
+    )
 
 
 def shortened(text: str, longest: int = LONGEST_QUOTE) -> str:

@@ -19,6 +19,7 @@ LOWEST_RATIO, HIGHEST_RATIO = Decimal("0.000000000001"), Decimal("999999.9999999
 """What Decimal(12, 6) and Decimal(18, 12) hold."""
 
 _SYMBOL = re.compile(r"[A-Z0-9^$][A-Z0-9.^=_:/&+$-]{0,19}", re.ASCII)
+_FORMULA = re.compile(r"[=+-][A-Z0-9.^=_:/&+$-]{0,19}", re.ASCII)
 
 
 class Bar(NamedTuple):
@@ -43,6 +44,14 @@ class Bar(NamedTuple):
 def is_symbol(text: str) -> bool:
     """Whether `text` can be the symbol of a security: 1 to 20 of A-Z 0-9 . ^ = _ : / & + $ -."""
     return _SYMBOL.fullmatch(text) is not None
+
+
+def is_formula(text: str) -> bool:
+    """Whether `text` is a symbol for the database, but begins as a formula does, or an option.
+
+    No source may bring it as it stands; our own files may, which have an apostrophe before it.
+    """
+    return _FORMULA.fullmatch(text) is not None
 
 
 def bar_problems(bar: Bar) -> Iterator[tuple[str, str]]:

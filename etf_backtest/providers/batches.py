@@ -10,6 +10,7 @@ import numpy as np
 
 from etf_backtest.errors import LayoutError
 from etf_backtest.errors.wording import quoted
+from etf_backtest.market.bar import is_formula
 from etf_backtest.market.bars import SCALES, UNKNOWN, Bars, Whole
 from etf_backtest.market.quality import Finding, Level
 from etf_backtest.providers.dates import sessions
@@ -22,6 +23,7 @@ from etf_backtest.providers.split_flags import (
     split_flags,
     with_word,
 )
+from etf_backtest.providers.spreadsheet import from_text
 from etf_backtest.providers.symbol_names import stooq_symbol
 from etf_backtest.typing import BoolArray, DateArray, IndexArray
 
@@ -195,17 +197,24 @@ def _symbols(
     assert isinstance(encoded, pa.DictionaryArray)  # noqa: S101  # for the type checker
     positions: dict[str, int] = {}
     known: list[int] = []
+    formulas: set[int] = set()
     for text in encoded.dictionary.to_pylist():
-        symbol = str(text).strip()
-        symbol = symbol.upper() if symbol.isascii() else symbol
+        cell = str(text).strip()
+        symbol = cell.upper() if cell.isascii() else cell
+        if is_formula(symbol):
+            formulas.add(len(known))
+        elif is_formula(bare := from_text(symbol)):
+            symbol = bare
         if layout.format == "stooq":
             symbol = stooq_symbol(symbol)
-        known.append(positions.setdefault(symbol, len(positions)) if symbol else -1)
+        is_taken = symbol and len(known) not in formulas
+        known.append(positions.setdefault(symbol, len(positions)) if is_taken else -1)
     indices = encoded.indices.fill_null(len(known)).to_numpy(zero_copy_only=False)
     codes = np.array([*known, -1], dtype=np.intp)[indices]
-    problems.add(
-        "symbol", column, dict.fromkeys(np.flatnonzero(codes < 0).tolist(), "has no symbol")
-    )
+    wrong = dict.fromkeys(np.flatnonzero(codes < 0).tolist(), "has no symbol")
+    for position in np.flatnonzero(np.isin(indices, list(formulas))).tolist():
+        wrong[position] = "begins as a formula does: if it is a symbol, write ' before it"
+    problems.add("symbol", column, wrong)
     return tuple(positions), codes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 from etf_backtest.errors import LayoutError, PriceFileError
 from etf_backtest.market.quality import Finding, Level
 from etf_backtest.providers.batches import MOST_ROWS, Cells, price_batch
+from etf_backtest.providers.foreign_files import GZIP
 from etf_backtest.providers.layouts import Layout, PriceOptions, layout_of
 from etf_backtest.providers.records import Block, record_blocks
 from etf_backtest.providers.regular_file import RegularFile
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 
 _HEADER_BYTES = 64 * 1024
 _LONGEST_TEXT = 10_000
-GZIP = b"\x1f\x8b"
+_SAYING = re.compile(rb"[^ \t,\n]")
+MOST_TIMES, SPARED = 250, 16 * 1024 * 1024
+"""How many times its size a gzipped file may be, and from how many bytes on: prices pack to a
+tenth, a file that was made to fill a machine to a thousandth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +180,16 @@ def _reader(file: RegularFile) -> Callable[[int], bytes]:
     if file.start(len(GZIP)) != GZIP:
         return file.read
     packed = gzip.GzipFile(fileobj=file.file)
+    most = max(SPARED, MOST_TIMES * file.size)
 
     def read(size: int) -> bytes:
         parts = []
+        if packed.tell() > most:
+            raise PriceFileError(
+                file.path,
+                f"is more than {MOST_TIMES} times its size when it is unpacked",
+                remedy="is it a table of prices?",
+            )
         try:
             while size > 0 and (part := packed.read(size)):
                 parts.append(part)
@@ -203,9 +215,10 @@ def _with_header(blocks: Iterator[Block]) -> Iterator[tuple[list[str], Block]]:
     for block in blocks:
         rest = block
         if header is None:
-            first = next((i for i in range(len(block)) if _says_something(block, i)), None)
-            if first is None:
+            found = _SAYING.search(block.data)
+            if found is None:
                 continue
+            first = int(np.searchsorted(block.ends, found.start()))
             if not block.cells[first]:
                 raise LayoutError(f"row {block.rows[first]}: not CSV: a quote stands wrong")
             header = next(csv.reader(io.StringIO(block.text(first), newline="")))

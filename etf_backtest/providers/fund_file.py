@@ -14,6 +14,7 @@ from typing import Any
 
 from etf_backtest.errors import FundFileError, FundProblem
 from etf_backtest.errors.wording import quoted
+from etf_backtest.providers.foreign_files import LOOKED_AT, foreign
 from etf_backtest.providers.fund_cells import (
     DOUBTFUL_BARE_RATIO,
     READERS,
@@ -219,6 +220,9 @@ def _text(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         raise FundFileError(path, f"cannot be read: {error.strerror or error}") from error
+    other = foreign(data[:LOOKED_AT])
+    if other is not None:
+        raise FundFileError(path, f"is {other}", remedy="save it as CSV")
     if data[:2] in _MARKS:
         raise FundFileError(
             path, f"is {_MARKS[data[:2]]}, not UTF-8", remedy="save it as UTF-8 and try again"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 PARQUET = b"PAR1"
 _BUFFER = 1024 * 1024
+_ROWS_A_BYTE, _SPARED_ROWS = 50, 10_000_000
+"""A row of prices takes bytes; millions of rows that are all the same take none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +166,17 @@ def _parquet(file: RegularFile) -> pq.ParquetFile:
     from pyarrow import parquet as pq
 
     try:
-        return pq.ParquetFile(
+        parquet = pq.ParquetFile(
             file.file, buffer_size=_BUFFER, pre_buffer=False, page_checksum_verification=True
         )
     except (pa.ArrowException, OSError) as error:
         raise _damaged(error) from error
+    if parquet.metadata.num_rows > max(_SPARED_ROWS, _ROWS_A_BYTE * file.size):
+        raise LayoutError(
+            f"says that it has {parquet.metadata.num_rows:,} rows in {file.size:,} bytes",
+            remedy="is it a table of prices?",
+        )
+    return parquet
 
 
 def _damaged(error: Exception) -> LayoutError:

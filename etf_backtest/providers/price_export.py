@@ -15,6 +15,7 @@ from etf_backtest.errors import PriceFileError
 from etf_backtest.market.bars import SCALES, UNKNOWN
 from etf_backtest.providers.new_file import new_file
 from etf_backtest.providers.source import PriceBatch
+from etf_backtest.providers.spreadsheet import as_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,6 +32,8 @@ def write_prices(path: Path, batches: Iterable[PriceBatch], *, overwrite: bool =
 
     Importing the file gives the same numbers, to the last place, and of each row whether its close
     is split-adjusted: true, false, or empty where not said. The file is there whole or not at all.
+    A symbol that a spreadsheet would take for a formula has an apostrophe before it, which is taken
+    away at the import.
 
     Parameters
     ----------
@@ -87,7 +90,8 @@ def _record_batch(batch: PriceBatch) -> pa.RecordBatch:
     bars, said = batch.bars, batch.split_adjusted
     flags = np.full(len(bars), np.nan) if said is None else said
     codes = pa.array(bars.codes, pa.int32())
-    symbols = pa.DictionaryArray.from_arrays(codes, pa.array(bars.symbols, pa.string()))
+    names = [as_text(symbol) for symbol in bars.symbols]
+    symbols = pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string()))
     dates = pa.array(bars.dates, pa.date32())
     numbers = [_decimals(bars.numbers(name), scale) for name, scale in SCALES.items()]
     closes: pa.Array[Any] = pa.array(flags == 1, pa.bool_(), mask=np.isnan(flags))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from etf_backtest.errors import PriceFileError
+from etf_backtest.errors.wording import one_line
 from etf_backtest.providers.csv_prices import CsvPrices
+from etf_backtest.providers.foreign_files import LOOKED_AT, foreign
 from etf_backtest.providers.headers import Format
 from etf_backtest.providers.layouts import Closes, PriceField, PriceOptions
 from etf_backtest.providers.parquet_prices import PARQUET, ParquetPrices
@@ -17,15 +19,6 @@ from etf_backtest.providers.source import PriceSource
 SOURCE_LENGTH = 50
 """Characters of the database's column for the source."""
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
-_OTHERS = {
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook",
-    b"BZh": "packed by bzip2",
-    b"\xfd7zXZ\x00": "packed by xz",
-    b"\x28\xb5\x2f\xfd": "packed by zstd",
-    b"%PDF": "a PDF",
-    b"ARROW1": "an Arrow or Feather file",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +87,13 @@ def open_prices(
         raise PriceFileError(
             files[1], "cannot be of the same symbol as the file before", remedy="give one file"
         )
-    sources = [_opened(file, options, (source or file.name)[:SOURCE_LENGTH]) for file in files]
+    sources = [_opened(file, options, _source(source or file.name)) for file in files]
     return OpenedPrices(tuple(sources), tuple(ignored))
+
+
+def _source(name: str) -> str:
+    """What is stored beside each row, in characters that a database takes and a terminal shows."""
+    return one_line(name)[:SOURCE_LENGTH].strip() or "unnamed"
 
 
 def _refuse_twice(files: Sequence[Path]) -> None:
@@ -134,10 +132,10 @@ def _is_folder(path: Path) -> bool:
 def _opened(path: Path, options: PriceOptions, name: str) -> PriceSource:
     """By its first bytes, whatever it is called."""
     with RegularFile(path) as file:
-        start = file.start(8)
+        start = file.start(LOOKED_AT)
     if start.startswith(PARQUET):
         return ParquetPrices.open(path, options, name=name)
-    other = next((what for mark, what in _OTHERS.items() if start.startswith(mark)), None)
+    other = foreign(start)
     if other is None and path.name.lower().endswith(".parquet"):
         other = "not a Parquet file, whatever it is called"
     if other is not None:

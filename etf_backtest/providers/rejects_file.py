@@ -9,12 +9,15 @@ from pathlib import Path
 
 from etf_backtest.market.quality import Finding
 from etf_backtest.providers.new_file import new_file
+from etf_backtest.providers.spreadsheet import as_text
 
 HEADER = ("file", "row", "symbol", "date", "field", "value", "rule", "message", "text")
 
 
 def write_rejects(path: Path, findings: Iterable[Finding]) -> int:
     """Write findings as CSV, one a line; never over a file that is there.
+
+    What a spreadsheet would compute has an apostrophe before it (`spreadsheet.as_text`).
 
     Parameters
     ----------
@@ -37,7 +40,8 @@ def write_rejects(path: Path, findings: Iterable[Finding]) -> int:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(HEADER)
         for finding in findings:
-            writer.writerow(_cells(finding))
+            cells = _cells(finding)
+            writer.writerow(as_text(cell) if isinstance(cell, str) else cell for cell in cells)
             count += 1
     return count
 

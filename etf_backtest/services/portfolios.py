@@ -17,6 +17,7 @@ from etf_backtest.errors import (
     NotFoundError,
     OthersPortfolioError,
 )
+from etf_backtest.errors.wording import quoted, unseen
 from etf_backtest.market.bar import is_symbol
 from etf_backtest.services.access import Action, portfolios_to, public_portfolios
 from etf_backtest.services.acting import Actor, Who, acting_user
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 ALLOCATION_SCALE = Decimal("0.0001")
 MONEY_LIMIT = Decimal(10) ** 10
+LONGEST_DESCRIPTION = 10_000
 STORE_WITHIN = dt.timedelta(minutes=1)
 """For the transaction that stores a portfolio: it waits for others of the same user's."""
 
@@ -74,6 +76,7 @@ async def create_portfolio(
     check_portfolio(
         name=name, allocations=allocations, initial_capital=initial_capital, currency=currency
     )
+    check_description(description)
     actor = await acting_user(db, user)
     try:
         async with db.tx(max_wait=STORE_WITHIN, timeout=STORE_WITHIN) as transaction:
@@ -117,7 +120,7 @@ def check_portfolio(
         raise InvalidPortfolioError("no holdings", remedy="give at least one SYMBOL=FRACTION")
     for symbol, allocation in allocations.items():
         if not is_symbol(symbol):
-            raise InvalidPortfolioError(f"{symbol!r} is not a symbol")
+            raise InvalidPortfolioError(f"{quoted(symbol)} is not a symbol")
         if not (allocation.is_finite() and 0 < allocation <= 1):
             raise InvalidPortfolioError(
                 f"the allocation of {symbol} is {allocation}",
@@ -136,7 +139,7 @@ def check_portfolio(
     check_capital(initial_capital)
     if re.fullmatch(r"[A-Z]{3}", currency) is None:
         raise InvalidPortfolioError(
-            f"the currency is {currency!r}", remedy="give its ISO code, such as USD"
+            f"the currency is {quoted(currency)}", remedy="give its ISO code, such as USD"
         )
 
 
@@ -145,6 +148,27 @@ def check_name(name: str) -> None:
     if not name.strip() or len(name) > 255:
         raise InvalidPortfolioError(
             f"the name {name[:40]!r} cannot be used", remedy="give one of 1 to 255 characters"
+        )
+    if (character := unseen(name)) is not None:
+        raise InvalidPortfolioError(
+            f"the name {quoted(name)} has a character that nobody sees ({character})",
+            remedy="give one without it",
+        )
+
+
+def check_description(text: str | None) -> None:
+    """Raise InvalidPortfolioError unless `text` can be shown and has at most 10,000 characters."""
+    if text is None:
+        return
+    if len(text) > LONGEST_DESCRIPTION:
+        raise InvalidPortfolioError(
+            f"the description has {len(text):,} characters",
+            remedy=f"give one of at most {LONGEST_DESCRIPTION:,}",
+        )
+    if (character := unseen(text, lines=True)) is not None:
+        raise InvalidPortfolioError(
+            f"the description {quoted(text)} has a character that nobody sees ({character})",
+            remedy="give one without it",
         )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 import re
 from pathlib import Path
 
 from etf_backtest.errors import RateError
+from etf_backtest.errors.wording import quoted, shortened
 from etf_backtest.market.rates import DatedRates
+from etf_backtest.providers.small_file import NoTextError, small_text
 
 HEADER = ("date", "rate")
 REMEDY = "two columns, date,rate, such as 2020-03-16,0.0025 for 0.25 % a year from that day on"
@@ -29,21 +32,21 @@ def read_rates(path: Path) -> DatedRates:
     """
     rates: dict[dt.date, float] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            header = tuple(name.strip().lower() for name in next(rows, ()))
-            if header != HEADER:
-                raise _refused(path, f"the columns are {','.join(header) or 'missing'}")
-            for cells in rows:
-                if cells:
-                    date, rate = _row(path, rows.line_num, cells)
-                    if date in rates:
-                        raise _refused(path, f"row {rows.line_num}: {date} is there twice")
-                    rates[date] = rate
-    except OSError as error:
-        raise RateError(f"{path.name}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise _refused(path, "it is no CSV file in UTF-8") from error
+        rows = csv.reader(io.StringIO(small_text(path), newline=""))
+        header = tuple(name.strip().lower() for name in next(rows, ()))
+        if header != HEADER:
+            raise _refused(path, f"the columns are {shortened(','.join(header)) or 'missing'}")
+        for cells in rows:
+            if cells:
+                date, rate = _row(path, rows.line_num, cells)
+                if date in rates:
+                    raise _refused(path, f"row {rows.line_num}: {date} is there twice")
+                rates[date] = rate
+    except NoTextError as error:
+        remedy = None if error.message.startswith("cannot be read") else REMEDY
+        raise RateError(f"{path.name}: {error.message}", remedy=remedy) from error
+    except csv.Error as error:
+        raise _refused(path, "it is no CSV file") from error
     if not rates:
         raise _refused(path, "there are no rates")
     ordered = sorted(rates.items())
@@ -60,7 +63,8 @@ def _row(path: Path, number: int, cells: list[str]) -> tuple[dt.date, float]:
             raise ValueError(day)  # noqa: TRY301  # fromisoformat takes other forms, too
         return dt.date.fromisoformat(day), float(rate)
     except ValueError:
-        raise _refused(path, f"row {number}: {','.join(cells)!r} is no date and rate") from None
+        said = quoted(",".join(cells))
+        raise _refused(path, f"row {number}: {said} is no date and rate") from None
 
 
 def _refused(path: Path, message: str) -> RateError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tomllib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -11,6 +11,8 @@ from pydantic import BaseModel
 
 from etf_backtest.errors import EtfBacktestError, InvalidParametersError
 from etf_backtest.market.rates import DatedRates, as_rate
+from etf_backtest.providers.small_file import NoTextError, small_text
+from etf_backtest.services.plain_data import parse_json, parse_toml
 from etf_backtest.services.written import explained, hint, with_fractions
 from etf_backtest.simulation import CashFlow, Costs, Rules
 
@@ -42,15 +44,15 @@ def read_table(path: Path) -> RuleFields:
     InvalidParametersError
         It cannot be read, or is neither.
     """
-    parsers = {".toml": tomllib.loads, ".json": json.loads}
+    parsers: Mapping[str, Callable[[str], object]] = {".toml": parse_toml, ".json": parse_json}
     parse = parsers.get(path.suffix.lower())
     if parse is None:
         raise InvalidParametersError(path.name, ["expected a file that ends with .toml or .json"])
     try:
-        data = parse(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InvalidParametersError(path.name, [f"cannot be read: {error.strerror}"]) from error
-    except ValueError as error:  # both parsers' errors, and text that is not UTF-8
+        data = parse(small_text(path))
+    except NoTextError as error:
+        raise InvalidParametersError(path.name, [error.message]) from error
+    except ValueError as error:
         twice = "; write [[cash_flows]], with two brackets" if "'cash_flows'" in str(error) else ""
         problem = f"cannot be understood: {error}{twice}"
         raise InvalidParametersError(path.name, [problem]) from error

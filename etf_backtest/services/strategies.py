@@ -26,7 +26,7 @@ from etf_backtest.errors import (
 )
 from etf_backtest.services.access import Action, strategies_to
 from etf_backtest.services.acting import Who, acting_user
-from etf_backtest.services.portfolios import check_name, parse_uuid
+from etf_backtest.services.portfolios import check_description, check_name, parse_uuid
 from etf_backtest.services.written import explained, meant
 from etf_backtest.strategies import STRATEGIES, find_strategy_class
 from etf_backtest.typing import JsonObject
@@ -160,6 +160,7 @@ async def create_strategy(
         The user, or the system, has a strategy of that name.
     """
     check_name(name)
+    check_description(description)
     if parse_uuid(name) is not None:
         raise InvalidPortfolioError(f"the name {name!r} looks like an id", remedy="use another")
     await _refuse_system_name(db, name)

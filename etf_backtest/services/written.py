@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from etf_backtest.errors import InvalidParametersError
+from etf_backtest.errors.wording import MOST_NAMES
 
 NUMBER = re.compile(r"[+-]?(\d[\d_]*(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?%?", re.ASCII | re.IGNORECASE)
 UNKNOWN = ": extra inputs are not permitted"
@@ -76,8 +77,11 @@ def explained(
     places : mapping of str to str, optional
         Names that belong elsewhere, and where.
     """
-    problems, lost = [], False
+    problems, lost = list[str](), False
     for problem in error.problems:
+        if len(problems) >= MOST_NAMES:  # they are counted, and not shown
+            problems.append(problem)
+            continue
         name, unknown, _ = problem.partition(UNKNOWN)
         if not unknown:
             problems.append(problem + hint(problem))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from etf_backtest.errors.wording import quoted
-from etf_backtest.market.bar import is_symbol
+from etf_backtest.market.bar import is_formula, is_symbol
 from etf_backtest.market.bars import SCALES, UNKNOWN, Bars
 from etf_backtest.market.frozen import FrozenArrays
 from etf_backtest.market.quality.duplicates import SessionsSeen
@@ -101,7 +101,9 @@ def check_bars(bars: Bars, *, today: dt.date | None, seen: SessionsSeen | None =
 
 def _broken(bars: Bars, today: dt.date | None) -> Iterator[_Broken]:
     """All rules, in the order of a bar's fields."""
-    bad_symbols = np.array([not is_symbol(symbol) for symbol in bars.symbols], np.bool_)
+    bad_symbols = np.array(
+        [not (is_symbol(symbol) or is_formula(symbol)) for symbol in bars.symbols], np.bool_
+    )
     if bad_symbols.any():
         yield _Broken("symbol_form", "symbol", bad_symbols[bars.codes], lambda row: (
             f"{quoted(bars.symbol(row))} is not a symbol (1 to 20 of {_CHARACTERS})"

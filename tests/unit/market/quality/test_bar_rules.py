@@ -44,7 +44,7 @@ def scaled(value: object, scale: int) -> int:
     ("changes", "rule", "field", "value", "message"),
     [
         ({"symbol": "S PY"}, "symbol_form", "symbol", "S PY", "'S PY' is not a symbol"),
-        ({"symbol": "-SPY"}, "symbol_form", "symbol", "-SPY", "'-SPY' is not a symbol"),
+        ({"symbol": ".SPY"}, "symbol_form", "symbol", ".SPY", "'.SPY' is not a symbol"),
         ({"symbol": "S" * 21}, "symbol_form", "symbol", "S" * 21, "is not a symbol"),
         (
             {"date": dt.date(1677, 12, 31)},
