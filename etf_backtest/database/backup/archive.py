@@ -134,7 +134,7 @@ class Archive:
                 raise unreadable(self.path, reason(said, process.returncode), self.program)
 
     async def _sql(self, entries: Sequence[Entry], *options: str) -> str:
-        with tempfile.NamedTemporaryFile("w", prefix=_PART, suffix=".list") as chosen:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix=_PART) as chosen:
             chosen.write("".join(f"{entry.line}\n" for entry in entries))
             chosen.flush()
             arguments = [*options, f"--use-list={chosen.name}", "--file=-", str(self.path)]

@@ -24,7 +24,7 @@ from etf_backtest.database.backup.manifest import (
     sha256_of,
 )
 from etf_backtest.database.backup.migrations import applied_migrations
-from etf_backtest.database.backup.processes import ended
+from etf_backtest.database.backup.processes import before, ended
 from etf_backtest.database.backup.programs import Need, Program, choose_dump
 from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.identifiers import quote_identifier
@@ -139,18 +139,22 @@ async def _snapshot(url: DatabaseUrl) -> AsyncIterator[_Snapshot]:
     import asyncpg
 
     settings = (*url.parameters, ("application_name", "etf-backtest db backup"))
-    async with (
-        direct_connection(replace(url, parameters=settings)) as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
-        try:
+    try:
+        async with (
+            direct_connection(replace(url, parameters=settings)) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
             await connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             name, taken, server = await connection.fetchrow(  # type: ignore[misc]
                 "SELECT pg_export_snapshot(), now(), current_setting('server_version')"
             )
-        except asyncpg.PostgresError as error:
-            raise BackupError(str(error)) from error
-        yield _Snapshot(connection, name, taken, server, connection.get_server_version().major)
+            major = connection.get_server_version().major
+            yield _Snapshot(connection, name, taken, server, major)
+    except asyncpg.InterfaceError as error:
+        # at the end of a transaction whose connection is gone; why it went was said before
+        raise before(error) or BackupError("the connection to the server was lost") from error
+    except asyncpg.PostgresError as error:
+        raise BackupError(str(error)) from error
 
 
 def _tls(url: DatabaseUrl) -> Need:
@@ -212,7 +216,7 @@ async def _dump(
         try:
             contents = await read_contents(snapshot.connection, schemas)
             said = await dumping
-        except asyncpg.PostgresError as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise _failure(str(error)) from error
         finally:
             for task in (dumping, watching):

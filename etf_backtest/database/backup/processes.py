@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from etf_backtest.errors import EtfBacktestError
+
 BUFFER: Final = 2**20
 STOP_SECONDS: Final = 5.0
 
@@ -59,6 +61,14 @@ def reason(said: bytes, code: int | None) -> str:
     texts = [line.partition(": ")[2].removeprefix("error: ") or line for line in lines if line]
     wanted = [text for text in texts if not text.startswith(("warning:", "hint:"))]
     return "; ".join(wanted[:2]) or f"it ended with exit code {code}"
+
+
+def before(error: BaseException) -> EtfBacktestError | None:
+    """The error of ours that another one came after, and hid."""
+    earlier = error.__context__
+    while earlier is not None and not isinstance(earlier, EtfBacktestError):
+        earlier = earlier.__context__
+    return earlier
 
 
 async def _stop(process: Process) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from etf_backtest.database.backup.archive import Archive
 from etf_backtest.database.backup.load import Loaded, Narrate, load
 from etf_backtest.database.backup.manifest import Manifest, sha256_of
+from etf_backtest.database.backup.processes import before
 from etf_backtest.database.backup.programs import choose_restore
 from etf_backtest.database.backup.twin import may_replace, take_place, twin_of
 from etf_backtest.database.direct import direct_connection
@@ -245,7 +246,10 @@ async def _load(
         if isinstance(error.__cause__, asyncpg.InsufficientPrivilegeError):
             error.remedy = missing_right(str(error.__cause__), url.render())
         raise
-    except asyncpg.PostgresError as error:  # at the commit
+    except asyncpg.InterfaceError as error:
+        # at the end of a transaction whose connection is gone; why it went was said before
+        raise before(error) or RestoreError("the connection to the server was lost") from error
+    except (asyncpg.PostgresError, OSError) as error:  # at the commit
         raise RestoreError(str(error)) from error
     return loaded
 

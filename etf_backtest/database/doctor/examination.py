@@ -21,6 +21,7 @@ from etf_backtest.database.doctor.schema import (
 )
 from etf_backtest.database.doctor.server import (
     check_connections,
+    check_leftovers,
     check_room,
     check_size,
     check_version,
@@ -95,6 +96,7 @@ async def _on_the_server(
         ("server", lambda: check_version(connection)),
         ("size", lambda: check_size(connection)),
         ("connections", lambda: check_connections(connection)),
+        ("other databases", lambda: check_leftovers(connection)),
         ("disk", lambda: check_room(settings)),
     ]
     tables: list[tuple[str, Check]] = [

