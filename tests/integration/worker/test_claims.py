@@ -6,9 +6,10 @@ import asyncio
 import datetime as dt
 from typing import Any
 
+import asyncpg
 import pytest
 
-from etf_backtest.database.models import PerformanceMetricsCreateInput, UniqueViolationError
+from etf_backtest.database.models import PerformanceMetricsCreateInput
 from etf_backtest.errors import LostClaimError
 from etf_backtest.services.jobs.claim import (
     Claim,
@@ -113,7 +114,7 @@ async def test_metrics_that_are_refused_take_the_results_back(world: World) -> N
     backtest_id = await world.queue()
     taken = await claimed(world, backtest_id)
     await world.db.performancemetrics.create(data=metrics(backtest_id))
-    with pytest.raises(UniqueViolationError):
+    with pytest.raises(asyncpg.UniqueViolationError):
         await store(world, taken)
     row = await world.row(backtest_id)
     assert (row.status, row.results) == ("running", None)
