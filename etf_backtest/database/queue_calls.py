@@ -18,7 +18,7 @@ _ENTER: Final = """
 SELECT set_config('search_path', quote_ident(queue), true)
 FROM (
     SELECT CASE nspname WHEN 'public' THEN 'etf_backtest_queue'
-                        ELSE left(nspname, 57) || '_queue' END AS queue
+                        ELSE 'queue_of_' || left(nspname, 54) END AS queue
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE pg_class.oid = 'backtests'::regclass
 ) AS place

@@ -14,7 +14,7 @@ TASK: Final = "run_backtest"
 HOME: Final = "public"
 """Where our tables are unless the URL names a schema."""
 _BESIDE_HOME: Final = "etf_backtest_queue"
-_KEPT: Final = 57
+_KEPT: Final = 54
 _LONGEST_IDENTIFIER: Final = 63  # bytes
 
 
@@ -28,6 +28,6 @@ def queue_schema(url: DatabaseUrl) -> str:
     home = home_schema(url)
     if home == HOME:
         return _BESIDE_HOME
-    name = f"{home[:_KEPT]}_queue".encode()
+    name = f"queue_of_{home[:_KEPT]}".encode()
     # PostgreSQL cuts an identifier that is too long, between characters
     return name[:_LONGEST_IDENTIFIER].decode(errors="ignore")

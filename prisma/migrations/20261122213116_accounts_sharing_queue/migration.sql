@@ -146,13 +146,13 @@ $$;
 
 -- The queue of pending backtests. Whoever writes a pending row (our commands, Prisma Studio, a web
 -- application, plain SQL) has thereby queued it: these triggers tell the queue, which has tables
--- and functions in a schema of its own beside ours (etf_backtest_queue; NAME_queue where our
+-- and functions in a schema of its own beside ours (etf_backtest_queue; queue_of_NAME where our
 -- tables are in the schema NAME instead of public). migrate deploy installs it; where it is not
 -- installed, rows wait, and are found when it is.
 CREATE FUNCTION "tell_backtest_queue"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
     queue CONSTANT TEXT := CASE TG_TABLE_SCHEMA WHEN 'public' THEN 'etf_backtest_queue'
-                           ELSE left(TG_TABLE_SCHEMA, 57) || '_queue' END;
+                           ELSE 'queue_of_' || left(TG_TABLE_SCHEMA, 54) END;
     touched UUID[];
 BEGIN
     IF TG_OP = 'INSERT' THEN

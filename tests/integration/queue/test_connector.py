@@ -65,12 +65,12 @@ async def test_the_url_alone_decides(queue_url: str, monkeypatch: pytest.MonkeyP
 async def test_a_socket_and_a_schema_with_an_odd_name(postgres: Cluster, queue_url: str) -> None:
     url = DatabaseUrl.parse(queue_url)
     home = 'My "odd" \\ Schema'
-    postgres.execute('CREATE SCHEMA "My ""odd"" \\ Schema_queue"', database=url.database)
+    postgres.execute('CREATE SCHEMA "queue_of_My ""odd"" \\ Schema"', database=url.database)
     on_socket = replace(
         url, socket_directory=str(postgres.socket_dir), parameters=(("schema", home),)
     )
     seen = await ask(on_socket)
-    assert (seen["schema"], seen["on_socket"]) == (f"{home}_queue", True)
+    assert (seen["schema"], seen["on_socket"]) == (f"queue_of_{home}", True)
 
 
 async def test_tls_is_what_the_other_drivers_make_of_the_url() -> None:

@@ -305,14 +305,25 @@ async def test_a_schema_that_holds_something_else_is_left_alone(
         await install_queue(url)
     assert await deploy_queue(url, lambda _: None) == 1
     await connection.execute(f"DROP SCHEMA {SCHEMA} CASCADE")
-    await install_queue(url)
-    # `etf_backtest` and `public` would have the same
-    await connection.execute("CREATE SCHEMA etf_backtest")
-    other = DatabaseUrl.parse(url.render() + "?schema=etf_backtest")
+    # the names of these two differ in what is cut off
+    first, other = (
+        DatabaseUrl.parse(f"{url.render()}?schema={'long' * 14}_{number}") for number in (1, 2)
+    )
+    await connection.execute(
+        f"CREATE SCHEMA {first.schema}; CREATE SCHEMA {other.schema};"
+        f"CREATE TABLE {first.schema}.backtests (LIKE public.backtests INCLUDING ALL)"
+    )
+    await install_queue(first)
     with pytest.raises(QueueSchemaError, match="holds another queue"):
         await install_queue(other)
     with pytest.raises(QueueSchemaError, match="holds another queue"):
         await remove_queue(other)
+
+
+def test_the_schema_of_the_same_name_has_a_queue_of_its_own(url: DatabaseUrl) -> None:
+    other = DatabaseUrl.parse(url.render() + "?schema=etf_backtest")
+    assert queue_schema(url) == SCHEMA
+    assert queue_schema(other) == "queue_of_etf_backtest"
 
 
 async def test_a_failed_migration_leaves_everything_as_it_was(
