@@ -38,7 +38,14 @@ if TYPE_CHECKING:
 
     Connection = asyncpg.Connection[asyncpg.Record]
 
-__all__ = ["GrantReport", "OutdatedRole", "RoleKind", "grant_role", "outdated_roles"]
+__all__ = [
+    "GrantReport",
+    "OutdatedRole",
+    "RoleKind",
+    "grant_role",
+    "outdated_roles",
+    "roles_out_of_date",
+]
 
 # Whoever may, keeps even the verifier out of the log.
 _QUIET: Final = """
@@ -153,12 +160,17 @@ async def outdated_roles(url: DatabaseUrl) -> tuple[OutdatedRole, ...]:
     A role that may add backtests is taken for an application's, one that may only look for one that
     reads.
     """
-    outdated = []
     async with direct_connection(url) as connection:
-        for role, writes in await roles_with_rights(connection, home_schema(url)):
-            kind = RoleKind.APP if writes else RoleKind.READONLY
-            if left := await _left(connection, role, kind, url):
-                outdated.append(OutdatedRole(role, kind, left))
+        return await roles_out_of_date(connection, url)
+
+
+async def roles_out_of_date(connection: Connection, url: DatabaseUrl) -> tuple[OutdatedRole, ...]:
+    """As `outdated_roles`, on a connection that is there."""
+    outdated = []
+    for role, writes in await roles_with_rights(connection, home_schema(url)):
+        kind = RoleKind.APP if writes else RoleKind.READONLY
+        if left := await _left(connection, role, kind, url):
+            outdated.append(OutdatedRole(role, kind, left))
     return tuple(outdated)
 
 

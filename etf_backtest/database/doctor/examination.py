@@ -10,6 +10,7 @@ from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.doctor.activity import check_backtests
 from etf_backtest.database.doctor.expected import check_missing
 from etf_backtest.database.doctor.finding import Finding
+from etf_backtest.database.doctor.rights import check_rights
 from etf_backtest.database.doctor.rows import check_rows, check_sequences
 from etf_backtest.database.doctor.schema import (
     DEPLOY,
@@ -104,6 +105,7 @@ async def _on_the_server(
         ("rules", lambda: check_rules(connection, schemas)),
         ("made by migrations", lambda: check_missing(connection, home)),
         ("sequences", lambda: check_sequences(connection, schemas)),
+        ("rights", lambda: check_rights(connection, url)),
         ("backtests", lambda: check_backtests(connection, home, queue)),
         ("vacuum", lambda: check_vacuum(connection, schemas)),
         ("unused indexes", lambda: check_unused_indexes(connection, schemas)),

@@ -235,6 +235,8 @@ def test_rights_of_before_a_migration_are_told(roles: Roles) -> None:
         f'GRANT TRUNCATE ON users TO "{roles.name("app")}"',
         database=roles.url.database,
     )
+    doctor = run_here("db", "doctor", url=roles.url.render(), code=1).out
+    assert f"etf-backtest db grant app '{roles.name('app')}'" in " ".join(doctor.split())
     told = {found.kind: found.statements for found in run_apart(outdated_roles(roles.url))}
     app, reader = (roles.name(kind) for kind in ("app", "readonly"))
     assert told == {
