@@ -56,6 +56,7 @@ ALTER TABLE "user_tokens" ADD CONSTRAINT "user_tokens_user_id_fkey" FOREIGN KEY 
 
 -- Who looks for what others have shared, looks among the public ones only.
 CREATE INDEX "portfolios_public_name_idx" ON "portfolios"("name") WHERE "is_public";
+CREATE INDEX "backtests_shared_created_at_idx" ON "backtests"("created_at" DESC) WHERE "is_shared";
 
 -- user_tokens
 ALTER TABLE "user_tokens"
