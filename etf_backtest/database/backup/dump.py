@@ -24,7 +24,7 @@ from etf_backtest.database.backup.manifest import (
     sha256_of,
 )
 from etf_backtest.database.backup.migrations import applied_migrations
-from etf_backtest.database.backup.processes import before, ended
+from etf_backtest.database.backup.processes import before, ended, first_line
 from etf_backtest.database.backup.programs import Need, Program, choose_dump
 from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.identifiers import quote_identifier
@@ -154,7 +154,7 @@ async def _snapshot(url: DatabaseUrl) -> AsyncIterator[_Snapshot]:
         # at the end of a transaction whose connection is gone; why it went was said before
         raise before(error) or BackupError("the connection to the server was lost") from error
     except asyncpg.PostgresError as error:
-        raise BackupError(str(error)) from error
+        raise BackupError(first_line(error)) from error
 
 
 def _tls(url: DatabaseUrl) -> Need:
@@ -217,7 +217,7 @@ async def _dump(
             contents = await read_contents(snapshot.connection, schemas)
             said = await dumping
         except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            raise _failure(str(error)) from error
+            raise _failure(first_line(error)) from error
         finally:
             for task in (dumping, watching):
                 task.cancel()

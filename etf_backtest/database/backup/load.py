@@ -10,6 +10,7 @@ from etf_backtest.database.backup.archive import Archive, owners_in
 from etf_backtest.database.backup.contents import Contents, read_contents
 from etf_backtest.database.backup.manifest import Manifest
 from etf_backtest.database.backup.migrations import applied_migrations
+from etf_backtest.database.backup.processes import first_line
 from etf_backtest.database.backup.script import Copy, CutOffError, DataScript
 from etf_backtest.database.identifiers import Composed, quote_identifier, run_composed
 from etf_backtest.errors import BackupFileError, RestoreError
@@ -72,11 +73,22 @@ async def load(
         await _analyze(connection, contents)
         migrations = await applied_migrations(connection, archive.schema)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-        detail = getattr(error, "detail", None)
-        raise RestoreError(f"{error}" + (f" ({detail})" if detail else "")) from error
+        raise RestoreError(first_line(error), remedy=_remedy(error)) from error
     if manifest is not None:
         _compare(contents, manifest)
     return Loaded(tuple(schemas), contents, tuple(migrations), tuple(notes))
+
+
+def _remedy(error: Exception) -> str | None:
+    import asyncpg
+
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return (
+            "a row got past this rule where it was dumped: etf-backtest db doctor finds it there; "
+            "mend it, and back up again"
+        )
+    hint: str | None = getattr(error, "hint", None)
+    return hint
 
 
 async def _extensions(
@@ -178,7 +190,7 @@ async def _privileges(
             async with connection.transaction():
                 await connection.execute(statement)
         except (asyncpg.UndefinedObjectError, asyncpg.InsufficientPrivilegeError) as error:
-            without.append(str(error))
+            without.append(first_line(error))
     if without:
         reasons = listed(list(dict.fromkeys(without)))
         notes.append(

@@ -63,6 +63,11 @@ def reason(said: bytes, code: int | None) -> str:
     return "; ".join(wanted[:2]) or f"it ended with exit code {code}"
 
 
+def first_line(error: BaseException) -> str:
+    """What the server said, without its details, which may quote rows."""
+    return (str(error) or type(error).__name__).partition("\n")[0]
+
+
 def before(error: BaseException) -> EtfBacktestError | None:
     """The error of ours that another one came after, and hid."""
     earlier = error.__context__

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from etf_backtest.database.backup.archive import Archive
 from etf_backtest.database.backup.load import Loaded, Narrate, load
 from etf_backtest.database.backup.manifest import Manifest, sha256_of
-from etf_backtest.database.backup.processes import before
+from etf_backtest.database.backup.processes import before, first_line
 from etf_backtest.database.backup.programs import choose_restore
 from etf_backtest.database.backup.twin import may_replace, take_place, twin_of
 from etf_backtest.database.direct import direct_connection
@@ -224,7 +224,7 @@ async def _replace(
                 loaded = await _load(connection, twin, archive, schemas, manifest, narrate)
             kept, ended = await take_place(url, twin, now=dt.datetime.now(dt.UTC))
     except asyncpg.PostgresError as error:
-        raise RestoreError(str(error)) from error
+        raise RestoreError(first_line(error)) from error
     return loaded, kept, ended
 
 
@@ -250,7 +250,7 @@ async def _load(
         # at the end of a transaction whose connection is gone; why it went was said before
         raise before(error) or RestoreError("the connection to the server was lost") from error
     except (asyncpg.PostgresError, OSError) as error:  # at the commit
-        raise RestoreError(str(error)) from error
+        raise RestoreError(first_line(error)) from error
     return loaded
 
 

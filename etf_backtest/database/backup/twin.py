@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from etf_backtest.database.backup.processes import first_line
 from etf_backtest.database.identifiers import Composed, quote_identifier, run_composed
 from etf_backtest.database.postgres.access import MAINTENANCE_DATABASES
 from etf_backtest.database.url import DatabaseUrl
@@ -129,7 +130,8 @@ async def _beside(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connection[asyncpg.
             connection = await asyncpg.connect(**url.with_database(name).asyncpg_arguments())
         except asyncpg.PostgresError as error:
             if last:
-                raise RestoreError(f"cannot connect to the database {name!r}: {error}") from error
+                reason = first_line(error)
+                raise RestoreError(f"cannot connect to the database {name!r}: {reason}") from error
             continue
         try:
             yield connection

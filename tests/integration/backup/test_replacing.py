@@ -130,6 +130,31 @@ def names_in(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+async def test_a_row_that_got_past_a_constraint_is_not_quoted(
+    filled: DatabaseUrl, new_database: NewDatabase, archive: Path
+) -> None:
+    """PostgreSQL's detail would be the whole row: hashes of passwords are nothing for a log."""
+    name, rule = "users_email_plausible", "CHECK (email LIKE '%@%')"
+    change = "UPDATE users SET email = 'no address', password_hash = 'a-secret-hash'"
+    await on(
+        filled,
+        lambda c: c.execute(
+            f"ALTER TABLE users DROP CONSTRAINT {name}; {change};"
+            f"ALTER TABLE users ADD CONSTRAINT {name} {rule} NOT VALID;"
+            f"UPDATE pg_constraint SET convalidated = true WHERE conname = '{name}'"
+        ),
+    )
+    await back_up(filled, archive)
+    url = new_database(EMBEDDED)
+    with pytest.raises(RestoreError) as refused:
+        await restore(url, archive)
+    assert refused.value.message == (
+        f'nothing was restored: new row for relation "users" violates check constraint "{name}"'
+    )
+    assert "db doctor" in str(refused.value.remedy)
+    assert await rows(url) == {}
+
+
 async def test_other_schemas_are_not_lost_by_accident(filled: DatabaseUrl, archive: Path) -> None:
     await back_up(filled, archive)
     await on(filled, lambda c: c.execute("CREATE SCHEMA research CREATE TABLE notes (id int)"))
