@@ -53,6 +53,7 @@ class ComputingChild:
         self._said: deque[str] = deque(maxlen=_LINES_KEPT)
         self._lines_left = _LINES_LOGGED
         self._listening = asyncio.create_task(self._listen())
+        self._is_killed = False
 
     @property
     def pid(self) -> int:
@@ -62,7 +63,7 @@ class ComputingChild:
     @property
     def is_alive(self) -> bool:
         """Whether it can be asked something."""
-        return self._process.returncode is None
+        return self._process.returncode is None and not self._is_killed
 
     async def ask(self, question: Question) -> Answer:
         """Have a question answered; whoever is cancelled in here should kill the child.
@@ -126,6 +127,7 @@ class ComputingChild:
 
     def kill(self) -> None:
         """End it at once, and whatever it has started."""
+        self._is_killed = True
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
 

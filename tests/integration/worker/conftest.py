@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from etf_backtest.database.connection import Database, connect
-from etf_backtest.database.models import Backtest, StrategyType
+from etf_backtest.database.models import Backtest
 from etf_backtest.database.price_store import store_bars
 from etf_backtest.market.bar import Bar
 from etf_backtest.services.accounts import local_user
@@ -33,6 +33,11 @@ INSERT INTO backtests (user_id, portfolio_id, strategy_id, name, start_date, end
 SELECT $1::uuid, p.id, s.id, $2, $3::date, $4::date, $5::numeric, $6, $7::jsonb, $8::smallint
 FROM portfolios p, strategies s WHERE p.name = $9 AND s.name = $10
 RETURNING id::text
+"""
+
+STRATEGY = """
+INSERT INTO strategies (name, type, implementation, is_system)
+VALUES ($1, $2::strategy_type, $3, true)
 """
 
 
@@ -111,23 +116,10 @@ async def world(settings: Settings) -> AsyncIterator[World]:
             ],
             source="test",
         )
-        await db.strategy.create_many(
-            [
-                *(
-                    {"name": kind, "type": StrategyType(kind), "isSystem": True}
-                    for kind in ("buy_and_hold", "equal_weight", "momentum")
-                ),
-                *(
-                    {
-                        "name": name,
-                        "type": StrategyType.custom,
-                        "implementation": name,
-                        "isSystem": True,
-                    }
-                    for name in (*strangers.NAMES, "sleepless", "absent")
-                ),
-            ]
-        )
+        for kind in ("buy_and_hold", "equal_weight", "momentum"):
+            await db.execute_raw(STRATEGY, kind, kind, None)
+        for name in (*strangers.NAMES, "sleepless", "absent"):
+            await db.execute_raw(STRATEGY, name, "custom", name)
         for name in ("p", "other"):
             await create_portfolio(
                 db,
@@ -139,7 +131,7 @@ async def world(settings: Settings) -> AsyncIterator[World]:
 
 
 @pytest.fixture
-def with_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def with_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder on the import path with strategies of strangers."""
     strangers.install(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)

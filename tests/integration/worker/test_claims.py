@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
@@ -21,6 +21,7 @@ from etf_backtest.services.jobs.claim import (
     store_outcome,
 )
 from etf_backtest.services.submission import cancel_backtest, retry_backtest
+from etf_backtest.typing import JsonObject
 from tests.integration.worker.conftest import World
 
 RESULTS = '{"equity": [1000.0, 1010.5]}'
@@ -81,7 +82,7 @@ async def test_the_later_claim_stores_and_the_earlier_does_not(world: World) -> 
     assert (row.status, row.errorMessage) == ("completed", None)
     assert row.metrics is not None
     assert row.leaseExpiresAt is None
-    assert row.results == {"equity": [1000.0, 1010.5]}
+    assert cast("JsonObject", row.results) == {"equity": [1000.0, 1010.5]}
     assert await claim(world.db, backtest_id, lease=30, most_attempts=5) is None
 
 

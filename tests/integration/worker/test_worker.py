@@ -11,23 +11,33 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import asyncpg
 import pytest
 
 from etf_backtest.database.connection import connect
+from etf_backtest.database.direct import direct_connection
+from etf_backtest.database.models import PrismaError
 from etf_backtest.services.backtest import run_backtest
 from etf_backtest.services.jobs import running
 from etf_backtest.services.jobs.library import DatabaseClock
 from etf_backtest.services.jobs.options import WorkerOptions
+from etf_backtest.services.request import RunArguments
 from etf_backtest.services.submission import cancel_backtest, submit_backtest
 from etf_backtest.services.worker import BacktestWorker
 from etf_backtest.settings import Settings
+from etf_backtest.typing import JsonObject
+from tests.integration.queue.jobs import Connection
 from tests.integration.worker.conftest import END, START, World
 
 UNIT = {"poll": 0.05, "stalled_after": 1.5, "grace": 0.2, "back_off": 0.2}
 """Options with which nothing takes long."""
+
+
+@pytest.fixture
+async def connection(world: World) -> AsyncIterator[Connection]:
+    async with direct_connection(world.db.url) as connection:
+        yield connection
 
 
 @contextlib.asynccontextmanager
@@ -44,8 +54,11 @@ async def at_work(world: World, **options: Any) -> AsyncIterator[BacktestWorker]
 
 async def until_status(world: World, backtest_id: str, *statuses: str, within: float = 10) -> None:
     async with asyncio.timeout(within):
-        while (await world.row(backtest_id)).status not in statuses:  # noqa: ASYNC110
+        status = None
+        while status not in statuses:
             await asyncio.sleep(0.03)
+            with contextlib.suppress(PrismaError):  # the engine may have been killed just now
+                status = (await world.row(backtest_id)).status
 
 
 async def until_there(path: Path) -> None:
@@ -55,7 +68,7 @@ async def until_there(path: Path) -> None:
 
 
 async def test_a_queued_run_is_what_a_direct_one_is(world: World) -> None:
-    arguments = {
+    arguments: RunArguments = {
         "portfolio": "p",
         "strategy": "momentum",
         "start": dt.date(2024, 1, 10),
@@ -74,7 +87,7 @@ async def test_a_queued_run_is_what_a_direct_one_is(world: World) -> None:
     one, other = await world.row(direct.backtest.id), await world.row(queued.id)
     assert other.status == "completed"
     assert one.results == other.results
-    assert other.results["fingerprint"] == direct.result.fingerprint
+    assert cast("JsonObject", other.results)["fingerprint"] == direct.result.fingerprint
     own = {"id", "backtestId", "createdAt", "updatedAt"}
     assert one.metrics is not None
     assert other.metrics is not None
@@ -143,7 +156,8 @@ async def test_bad_rows_fail_with_their_reason_and_hold_nobody_up(
     # by priority, and by the order of insertion
     begun = [name for name in rows if name in ("soon", "no benchmark", "raising", "late")]
     assert begun == ["soon", "no benchmark", "raising", "late"]
-    assert rows["capital"].results["equity"][0] == 777.77
+    equity = cast("dict[str, list[float]]", rows["capital"].results)["equity"]
+    assert equity[0] == 777.77
     assert rows["no benchmark"].attempts == 1
     assert await world.jobs() == []
 
@@ -216,10 +230,9 @@ END $$;
 
 
 async def test_what_may_pass_is_tried_again_later(
-    world: World, queue_url: str, monkeypatch: pytest.MonkeyPatch
+    world: World, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "STORE_PAUSES", (0.01,))
-    connection = await asyncpg.connect(queue_url)
     await connection.execute(FULL)
     await connection.execute(
         "CREATE TRIGGER full_disk BEFORE INSERT ON performance_metrics"
@@ -240,18 +253,16 @@ async def test_what_may_pass_is_tried_again_later(
     row = await world.row(backtest_id)
     assert "no space left on device" in (row.errorMessage or "")
     assert (row.errorMessage or "").endswith("(tried 2 times)")
-    await connection.close()
     assert await world.jobs() == []
 
 
 async def test_it_outlives_its_connections_and_its_engine(
-    world: World, with_strangers: Path, user_home: Path, queue_url: str
+    world: World, with_strangers: Path, user_home: Path, connection: Connection
 ) -> None:
-    connection = await asyncpg.connect(queue_url)
     async with at_work(world):
         waiting = await world.queue(strategy="waiting")
         await until_there(user_home / "waits")
-        pid = world.db._engine.process_id  # type: ignore[attr-defined, union-attr]
+        pid = world.db._engine.process_id  # type: ignore[attr-defined]
         os.kill(pid, signal.SIGKILL)
         await connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -260,7 +271,6 @@ async def test_it_outlives_its_connections_and_its_engine(
         (user_home / "go").touch()
         await until_status(world, waiting, "completed")
         await until_status(world, await world.queue("after"), "completed")
-    await connection.close()
     assert await world.jobs() == []
 
 
