@@ -51,6 +51,13 @@ _ALL: Final = (
         ("portfolios_public_name_idx",),
     ),
     Query(
+        "shared-backtests",
+        "backtests that are shared, newest first",
+        "SELECT id, name FROM backtests WHERE is_shared ORDER BY created_at DESC LIMIT 50",
+        _NOTHING,
+        ("backtests_shared_created_at_idx",),
+    ),
+    Query(
         "holders-of-symbol",
         "portfolios that hold a symbol",
         "SELECT * FROM portfolio_holdings WHERE symbol = $1",
