@@ -12,6 +12,7 @@ from etf_backtest.database.prisma_cli.generate import generate
 from etf_backtest.database.prisma_cli.history import History, read_history
 from etf_backtest.database.prisma_cli.output import Output
 from etf_backtest.database.prisma_cli.process import Prisma, PrismaRun
+from etf_backtest.database.prisma_cli.rights import check_may_reset
 from etf_backtest.errors import NotConfirmedError
 from etf_backtest.settings import Settings
 
@@ -116,9 +117,12 @@ async def migrate_reset(
     ------
     NotConfirmedError
         `confirmed` is false; asking is the caller's business.
+    RoleError
+        The URL's user does not own the schema.
     """
     if not confirmed:
         raise NotConfirmedError("drop all tables and rows?")
+    await check_may_reset(url)
     if generate_client:
         # before the seed, which needs it, and before anything is dropped
         code = await generate(settings, directory=directory, output=output)

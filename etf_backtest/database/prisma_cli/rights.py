@@ -1,4 +1,4 @@
-"""What to do where PostgreSQL says that the role may not create tables.
+"""What to do where PostgreSQL says that the role may not create or drop tables.
 
 Since PostgreSQL 15 only a database's owner may create something in its schema `public`. Prisma
 passes on "permission denied" and no more. (Where a server speaks another language, nothing is
@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.identifiers import quote_identifier
 from etf_backtest.database.url import DatabaseUrl
+from etf_backtest.errors import RoleError
 
 _DENIED: Final = re.compile(
     r"permission denied for (?P<kind>schema|database) (?P<name>.+?)\s*$"
@@ -19,6 +21,36 @@ _DENIED: Final = re.compile(
     r"|no schema has been selected to create in",
     re.MULTILINE,
 )
+
+
+_OWNED_BY_ANOTHER: Final = """
+SELECT pg_get_userbyid(nspowner)::text FROM pg_namespace
+WHERE nspname = $1 AND NOT pg_has_role(current_user, nspowner, 'USAGE')
+  AND EXISTS (SELECT FROM pg_proc WHERE pronamespace = pg_namespace.oid
+              AND proname = 'check_backtest_status')
+"""
+
+
+async def check_may_reset(url: str) -> None:
+    """Refuse before Prisma begins: who does not own the schema cannot drop the functions in it.
+
+    Raises
+    ------
+    RoleError
+        Tables would be gone, and the migrations could not be applied again.
+    """
+    database = DatabaseUrl.parse(url)
+    schema = database.schema or "public"
+    async with direct_connection(database) as connection:
+        owner = await connection.fetchval(_OWNED_BY_ANOTHER, schema)
+        if owner is not None:
+            make = f"ALTER SCHEMA {quote_identifier(schema)} OWNER TO"
+            raise RoleError(
+                database.user,
+                f"it does not own the schema {schema!r} ({owner} does): not all can be dropped",
+                remedy=f"let a superuser run: {make} {quote_identifier(database.user)}; "
+                "or drop the database and create it again",
+            )
 
 
 def missing_right(said: str, url: str) -> str | None:

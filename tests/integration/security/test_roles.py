@@ -156,6 +156,9 @@ def test_an_owner_migrates_and_hands_out_rights_though_no_superuser(
             row[0]
             for row in roles.ask("SELECT tableowner FROM pg_tables WHERE schemaname = 'public'")
         } == {owner}
+        # what it may not do whole it does not begin
+        refused = run_here("migrate", "reset", "--yes", url=url, code=1)
+        assert "ALTER SCHEMA" in refused.err
         roles.grant(APP)
         assert roles.grant(APP).statements == ()
         assert roles.ask("SELECT FROM _prisma_migrations", role=roles.name("app"))
@@ -288,6 +291,24 @@ def test_names_are_quoted(roles: Roles, name: str) -> None:
     assert roles.ask("SELECT current_user AS me", role=name)[0]["me"] == name
     assert roles.grant(READONLY, name).statements
     assert roles.grant(READONLY, name).statements == ()
+
+
+def test_in_another_schema(postgres: Cluster, empty_database: str) -> None:
+    postgres.execute(
+        'CREATE SCHEMA "Odd ""one"',
+        'CREATE TABLE "Odd ""one".users (email text, "Name" text, password_hash text)',
+        "CREATE TABLE public.users (email text)",
+        database=empty_database.rpartition("/")[2],
+    )
+    with roles_of(postgres, f"{empty_database}?schema=Odd%20%22one") as roles:
+        report = roles.grant(READONLY)
+        reader = roles.name("readonly")
+        assert f'GRANT SELECT ("email", "Name") ON TABLE "Odd ""one"."users" TO "{reader}"' in (
+            report.statements
+        )
+        assert any("run this again after migrate deploy" in text for text in report.warnings)
+        assert not roles.denied('SELECT email FROM "Odd ""one".users', role=reader)
+        assert roles.denied("SELECT email FROM public.users", role=reader)
 
 
 def test_on_the_command_line(roles: Roles, user_home: Path) -> None:
