@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _HEADER_BYTES = 64 * 1024
 _LONGEST_TEXT = 10_000
 _SAYING = re.compile(rb"[^ \t,\n]")
-MOST_TIMES, SPARED = 250, 16 * 1024 * 1024
+MOST_TIMES, SPARED = 100, 16 * 1024 * 1024
 """How many times its size a gzipped file may be, and from how many bytes on: prices pack to a
 tenth, a file that was made to fill a machine to a thousandth."""
 

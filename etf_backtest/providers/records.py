@@ -86,7 +86,8 @@ def record_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterato
     rest, row = b"", 1
     final = False
     while not final:
-        chunk, final = checked.read(size)
+        # as much again as there is of a long line, or all of it would be looked at too often
+        chunk, final = checked.read(max(size, len(rest)))
         data = rest + chunk
         unended = final and bool(data) and not data.endswith(b"\n")
         if unended:

@@ -7,6 +7,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from etf_backtest.errors.wording import unseen
 from etf_backtest.market.quality import Finding
 from etf_backtest.providers.new_file import new_file
 from etf_backtest.providers.spreadsheet import as_text
@@ -41,9 +42,16 @@ def write_rejects(path: Path, findings: Iterable[Finding]) -> int:
         writer.writerow(HEADER)
         for finding in findings:
             cells = _cells(finding)
-            writer.writerow(as_text(cell) if isinstance(cell, str) else cell for cell in cells)
+            writer.writerow(_shown(cell) if isinstance(cell, str) else cell for cell in cells)
             count += 1
     return count
+
+
+def _shown(cell: str) -> str:
+    """As it was written, but for what a terminal or a spreadsheet would obey."""
+    if unseen(cell, lines=True) is not None:
+        cell = "".join(repr(c)[1:-1] if unseen(c, lines=True) else c for c in cell)
+    return as_text(cell)
 
 
 def _cells(finding: Finding) -> tuple[str | int | None, ...]:

@@ -48,9 +48,9 @@ TOML = {
 
 @pytest.fixture(autouse=True)
 def at_once() -> Iterator[None]:
-    start = time.perf_counter()
+    start = time.process_time()
     yield
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize(("text", "message"), JSON.values(), ids=JSON)

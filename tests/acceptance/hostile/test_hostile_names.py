@@ -51,9 +51,9 @@ KEPT = (
 @pytest.mark.parametrize("kind", TYPED)
 def test_the_command_line_refuses_a_name(cli: RunCli, kind: str) -> None:
     name, message = NAMES[kind]
-    start = time.perf_counter()
+    start = time.process_time()
     assert message in the_line(cli("portfolio", "create", "--", name, "SPY=1", code=1).err)
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
 
 
 def test_the_library_refuses_and_finds_none(settings: Settings) -> None:
