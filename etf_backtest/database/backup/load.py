@@ -62,7 +62,7 @@ async def load(
 
     try:
         # the archive names what it means in full, and functions look for nothing of others
-        notes = await _extensions(connection, manifest)
+        notes = await _extensions(connection, archive.schema, manifest)
         kept = await _tables(connection, archive, schemas, notes)
         await _rows(connection, archive, narrate)
         narrate("indexes, keys and triggers ...")
@@ -92,14 +92,20 @@ def _remedy(error: Exception) -> str | None:
 
 
 async def _extensions(
-    connection: asyncpg.Connection[asyncpg.Record], manifest: Manifest | None
+    connection: asyncpg.Connection[asyncpg.Record], schema: str, manifest: Manifest | None
 ) -> list[str]:
     """Create those that were there, where the server has them; nothing of ours needs one."""
     import asyncpg
 
+    home = quote_identifier(schema)
+    there = "SELECT to_regnamespace(quote_ident($1)) IS NOT NULL"
     missing = []
     for name in manifest.extensions if manifest else ():
-        statement = Composed(f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)}")
+        if not await connection.fetchval(there, schema):
+            await run_composed(connection, [Composed(f"CREATE SCHEMA {home}")])
+        statement = Composed(
+            f"CREATE EXTENSION IF NOT EXISTS {quote_identifier(name)} WITH SCHEMA {home}"
+        )
         try:
             async with connection.transaction():
                 await run_composed(connection, [statement])
@@ -110,7 +116,7 @@ async def _extensions(
             asyncpg.ObjectNotInPrerequisiteStateError,
         ):
             missing.append(name)
-    return [f"extensions that this server does not offer: {', '.join(missing)}"] if missing else []
+    return [f"extensions that cannot be had here: {', '.join(missing)}"] if missing else []
 
 
 async def _tables(
