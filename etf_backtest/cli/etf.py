@@ -57,10 +57,14 @@ def list_(
 
     Example: etf-backtest etf list --category "large blend" --max-expense 0.1% --alive-on 2015-06-30
     """
-    from etf_backtest.providers.fund_cells import read_amount, read_ratio
+    from etf_backtest.providers.fund_cells import DOUBTFUL_BARE_RATIO, read_amount, read_ratio
     from etf_backtest.services.etfs import list_etfs
 
     most = _parsed(read_ratio, max_expense, "--max-expense")
+    if max_expense and most is not None and most >= DOUBTFUL_BARE_RATIO and "%" not in max_expense:
+        console.warn(
+            f"--max-expense {max_expense} is {most:.4%} a year; write {max_expense}% if that was meant"
+        )
     least = _parsed(read_amount, min_assets, "--min-assets")
     day = None if alive_on is None else parse_date(alive_on, "--alive-on")
     found = with_database(

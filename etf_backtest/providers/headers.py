@@ -77,7 +77,10 @@ _ACTIONS = {"Dividends", "Stock Splits"}
 _YFINANCE = _ACTIONS | {"Capital Gains", "Repaired?"}
 _POLISH = ("Data", "Otwarcie", "Najwyzszy", "Najnizszy", "Zamkniecie")
 _ALPHA = ("timestamp", "open", "high", "low", "close")
-_LONG_HEADER = "symbol,date,open,high,low,close,adjusted_close,volume,dividend_amount,split_ratio"
+_LONG_HEADER = (
+    "symbol,date,open,high,low,close,adjusted_close,volume,dividend_amount,split_ratio,"
+    "split_adjusted"
+)
 
 
 def normalised(name: str) -> str:

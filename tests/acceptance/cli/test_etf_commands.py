@@ -74,6 +74,9 @@ def test_list(cli: RunCli, funds: Path) -> None:
     wrong = cli("etf", "list", "--category", "large blnd", code=2)
     assert "did you mean Large Blend" in wrong.err
     assert "was 0.2% meant?" in cli("etf", "list", "--max-expense", "0.2", code=2).err
+    doubted = cli("etf", "list", "--max-expense", "0.1").err
+    assert "--max-expense 0.1 is 10.0000% a year; write 0.1% if that was meant" in doubted
+    assert "a year" not in cli("etf", "list", "--max-expense", "0.001").err
     assert "no fund passes" in cli("etf", "list", "--min-assets", "1e9").err
 
 
