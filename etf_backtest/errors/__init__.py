@@ -133,7 +133,12 @@ from etf_backtest.errors.studio import (
     StudioStoppedError,
     StudioUrlError,
 )
-from etf_backtest.errors.worker import ComputationError, LostClaimError, TryAgainError
+from etf_backtest.errors.worker import (
+    ComputationError,
+    ComputationKilledError,
+    LostClaimError,
+    TryAgainError,
+)
 
 __all__ = [
     "AllocationError",
@@ -143,6 +148,7 @@ __all__ = [
     "BackupFileError",
     "ClusterVersionError",
     "ComputationError",
+    "ComputationKilledError",
     "ContradictoryPricesError",
     "CostsError",
     "DamagedBackupError",

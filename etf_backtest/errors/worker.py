@@ -9,6 +9,10 @@ class ComputationError(EtfBacktestError):
     """A run cannot be computed; trying again would not help."""
 
 
+class ComputationKilledError(ComputationError):
+    """Somebody has killed it, as the kernel does for want of memory: maybe another run's fault."""
+
+
 class LostClaimError(EtfBacktestError):
     """A backtest was cancelled, or another worker has it: what was computed was not stored."""
 

@@ -10,7 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from etf_backtest.errors import ComputationError, LostClaimError, TryAgainError
+from etf_backtest.errors import (
+    ComputationError,
+    ComputationKilledError,
+    LostClaimError,
+    TryAgainError,
+)
 from etf_backtest.errors.wording import quoted, shortened
 from etf_backtest.services.jobs.asked import asked_by, metrics_said, record_of
 from etf_backtest.services.jobs.claim import (
@@ -40,6 +45,8 @@ DATABASE_WITHIN: Final = 60.0
 """Seconds for a statement that is a matter of milliseconds, before the network counts as lost."""
 STORE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to store what has been computed, before it is computed again."""
+MOST_KILLS: Final = 3
+"""Attempts after which a run whose computation is killed has failed: it may be what eats memory."""
 LET_GO_WITHIN: Final = 5.0
 STORE_WITHIN: Final = 30.0
 """Seconds to store what has been computed when the worker is stopped meanwhile."""
@@ -115,7 +122,10 @@ class BacktestRunner:
     async def _failed(self, claimed: Claim, error: BaseException, took: float) -> None:
         reason = told(error)
         if may_pass(error):
-            if claimed.attempts < self._options.most_attempts:
+            most = self._options.most_attempts
+            if isinstance(error, ComputationKilledError):
+                most = min(most, MOST_KILLS)
+            if claimed.attempts < most:
                 raise TryAgainError(claimed.id, reason, attempts=claimed.attempts) from None
             reason = f"{reason} (tried {claimed.attempts} times)"
         _, second = await _outcome(_within(DATABASE_WITHIN, fail(self._db, claimed, reason)))

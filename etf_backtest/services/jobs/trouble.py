@@ -6,7 +6,11 @@ import sys
 from typing import Final
 
 from etf_backtest.database.models import DataError, PrismaError
-from etf_backtest.errors import DatabaseConnectionError, EtfBacktestError
+from etf_backtest.errors import (
+    ComputationKilledError,
+    DatabaseConnectionError,
+    EtfBacktestError,
+)
 from etf_backtest.errors.wording import one_line
 
 REFUSED: Final = ("22", "23", "54", "P0")
@@ -25,7 +29,7 @@ def may_pass(error: BaseException) -> bool:
     if isinstance(error, PrismaError):
         return not _is_refusal(error)
     if isinstance(error, EtfBacktestError):
-        return isinstance(error, DatabaseConnectionError)
+        return isinstance(error, DatabaseConnectionError | ComputationKilledError)
     if isinstance(error, OSError):  # TimeoutError is one
         return True
     asyncpg = sys.modules.get("asyncpg")
