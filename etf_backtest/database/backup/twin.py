@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import asyncpg
 
 TRIES: Final = 5
-LONGEST_NAME: Final = 63
+KEPT_BYTES: Final = 32
+"""Of a database's name in that of another: PostgreSQL cuts names after 63."""
 
 _LIKE: Final = """
 SELECT pg_get_userbyid(datdba) AS owner, pg_encoding_to_char(encoding) AS encoding,
@@ -67,7 +68,7 @@ async def twin_of(url: DatabaseUrl) -> AsyncIterator[DatabaseUrl]:
 
     It is dropped at the end, unless it has taken the other's place by then.
     """
-    name = f"{url.database[:40]}_restoring_{secrets.token_hex(4)}"
+    name = f"{_shortened(url.database)}_restoring_{secrets.token_hex(4)}"
     async with _beside(url) as connection:
         try:
             await connection.execute(await _create_statement(connection, url.database, name))
@@ -94,7 +95,7 @@ async def take_place(url: DatabaseUrl, twin: DatabaseUrl, *, now: dt.datetime) -
     """
     import asyncpg
 
-    kept = f"{url.database[:32]}_before_restore_{now:%Y%m%d%H%M%S}"
+    kept = f"{_shortened(url.database)}_before_restore_{now:%Y%m%d%H%M%S}"
     renaming = [
         Composed(f"ALTER DATABASE {quote_identifier(old)} RENAME TO {quote_identifier(new)}")
         for old, new in ((url.database, kept), (twin.database, url.database))
@@ -160,3 +161,7 @@ async def _create_statement(
             "SELECT format(' %s %L', $1::text, $2::text)", locale, like["locale"]
         )
     return statement
+
+
+def _shortened(name: str) -> str:
+    return name.encode()[:KEPT_BYTES].decode(errors="ignore")

