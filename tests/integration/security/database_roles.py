@@ -12,6 +12,9 @@ from etf_backtest.database.roles import GrantReport, RoleKind, grant_role
 from etf_backtest.database.url import DatabaseUrl
 from tests.fixtures.cluster import Cluster, run_apart
 
+BUY_AND_HOLD = """
+INSERT INTO strategies (name, type, is_system) VALUES ('buy-and-hold', 'buy_and_hold', true)
+"""
 PASSWORD = "p@ss:w/ord?#%41 '\"\\ $1 end"  # everything that has a meaning somewhere
 
 

@@ -6,11 +6,14 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from etf_backtest.database.node import compile_cache
 from etf_backtest.settings import private_folder
 from tests.acceptance.cli.conftest import run_here
+from tests.fixtures.cluster import run_apart
+from tests.integration.security.database_roles import BUY_AND_HOLD
 
 BARS = "symbol,date,adjusted_close\nAAA,2024-01-02,100\nAAA,2024-01-03,101\nAAA,bad,1\n"
 
@@ -33,13 +36,19 @@ def open_to_others(folder: Path) -> list[str]:
     return found
 
 
+async def insert(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(BUY_AND_HOLD)
+    await connection.close()
+
+
 def test_every_file_and_folder(database_url: str, user_home: Path) -> None:
     (user_home / "bars.csv").write_text(BARS)
     (user_home / "bars.csv").chmod(0o600)
     (user_home / "secret").write_text("a long enough password\n")
     (user_home / "secret").chmod(0o600)
+    run_apart(insert(database_url))
     for command in (
-        "seed",
         "prices import --sample",
         "prices import bars.csv --skip-bad --rejects rejected.csv",
         "prices export prices.csv",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from etf_backtest.database.doctor.examination import examine
 from etf_backtest.database.role_rights import FUNCTIONS, TABLES, TYPES
 from etf_backtest.database.roles import RoleKind, outdated_roles
 from etf_backtest.database.url import DatabaseUrl
@@ -16,9 +17,10 @@ from etf_backtest.errors import (
     RoleOwnsError,
     RoleTooPowerfulError,
 )
+from etf_backtest.settings import load_settings
 from tests.acceptance.cli.conftest import run_here
 from tests.fixtures.cluster import Cluster, run_apart
-from tests.integration.security.database_roles import PASSWORD, Roles, roles_of
+from tests.integration.security.database_roles import BUY_AND_HOLD, PASSWORD, Roles, roles_of
 
 OWNER, APP, READONLY = RoleKind.OWNER, RoleKind.APP, RoleKind.READONLY
 PRICES = """symbol,date,close,adjusted_close,dividend_amount,split_ratio
@@ -63,8 +65,12 @@ def test_an_application_does_all_that_commands_do_and_a_reader_reads_it(
     app, reader = roles.name("app"), roles.name("readonly")
     (user_home / "prices.csv").write_text(PRICES)
     (user_home / "later.csv").write_text(PRICES.replace("101", "101.5"))
+    in_full = roles.cluster.version >= 18  # what takes longest is done on one of the two servers
+    if in_full:
+        run_here("seed", url=roles.url_of(app))
+    else:
+        roles.ask(BUY_AND_HOLD, role=app)
     for command in (
-        "seed",
         "prices import prices.csv --closes split-adjusted",
         "prices import later.csv --closes split-adjusted",
         "portfolio create p AAA=1",
@@ -73,13 +79,15 @@ def test_an_application_does_all_that_commands_do_and_a_reader_reads_it(
         run_here(*command.split(), url=roles.url_of(app))
     submit = ("backtest", "submit", "-p", "p", "-s", "buy-and-hold")
     submitted = run_here(*submit, url=roles.url_of(app)).out.strip()
-    run_here("backtest", "cancel", submitted, url=roles.url_of(app))
-    run_here("backtest", "retry", submitted, url=roles.url_of(app))
-    run_here("worker", "--once", url=roles.url_of(app))
+    if in_full:
+        run_here("backtest", "cancel", submitted, url=roles.url_of(app))
+        run_here("backtest", "retry", submitted, url=roles.url_of(app))
+        run_here("worker", "--once", url=roles.url_of(app))
 
     url = roles.url_of(reader)
     listed = run_here("backtest", "list", "--json", url=url).data
-    assert [row["status"] for row in listed] == ["completed"] * 2  # one by a worker
+    by_worker = "completed" if in_full else "pending"
+    assert [row["status"] for row in listed] == [by_worker, "completed"]
     stored = listed[1]["id"]
     for command in (
         f"backtest show {stored}",
@@ -238,8 +246,9 @@ def test_rights_of_before_a_migration_are_told(roles: Roles) -> None:
         f'GRANT TRUNCATE ON users TO "{roles.name("app")}"',
         database=roles.url.database,
     )
-    doctor = run_here("db", "doctor", url=roles.url.render(), code=1).out
-    assert f"etf-backtest db grant app '{roles.name('app')}'" in " ".join(doctor.split())
+    found = run_apart(examine(load_settings(), roles.url, every_row=False, drift=False)).findings
+    remedies = [finding.remedy for finding in found if finding.check == "rights"]
+    assert f"etf-backtest db grant app '{roles.name('app')}'" in remedies
     told = {found.kind: found.statements for found in run_apart(outdated_roles(roles.url))}
     app, reader = (roles.name(kind) for kind in ("app", "readonly"))
     assert told == {
