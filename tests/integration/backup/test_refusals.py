@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from etf_backtest.database.backup import back_up, restore
@@ -235,6 +237,22 @@ async def test_no_secret_is_in_arguments_or_environment(
     # and it is gone with the program
     folder = Path((tmp_path / "name").read_text().strip()).parent
     assert folder.name not in names_in(folder.parent)
+
+
+async def test_a_backup_that_is_broken_off_leaves_nothing(
+    filled: DatabaseUrl, tmp_path: Path
+) -> None:
+    """As Ctrl-C does; the program is one that would go on for long."""
+    program = script(tmp_path / "pg_dump", f"echo $$ > {tmp_path}/pid; exec sleep 60")
+    folder = archive_folder(tmp_path)
+    dumping = asyncio.create_task(back_up(filled, folder / "a", program=program))
+    while "pid" not in names_in(tmp_path):  # noqa: ASYNC110  # another process tells
+        await asyncio.sleep(0.01)
+    dumping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await dumping
+    assert names_in(folder) == set()
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
 
 
 def test_a_pg_dump_that_is_too_old() -> None:
