@@ -39,7 +39,7 @@ audit: setup $(STAMPS)/dev  ## Licences, pins and hashes of what is installed; a
 	$(BIN)/python -m pip check
 	$(BIN)/python .ci/audit.py
 
-audit-online: setup  ## Known weaknesses of what is pinned: asks pypi.org and the npm registry
+audit-online: setup  ## Known weaknesses of what is pinned: asks the registries
 	$(PYTHON) -m venv --clear $(STAMPS)/audit-venv
 	$(STAMPS)/audit-venv/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 	$(STAMPS)/audit-venv/bin/pip-audit --strict --disable-pip --no-deps --requirement $(CONSTRAINTS)

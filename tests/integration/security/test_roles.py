@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from etf_backtest.database.doctor.examination import examine
+from etf_backtest.database.direct import direct_connection
+from etf_backtest.database.doctor.finding import Finding
+from etf_backtest.database.doctor.rights import check_rights
 from etf_backtest.database.role_rights import FUNCTIONS, TABLES, TYPES
 from etf_backtest.database.roles import RoleKind, outdated_roles
 from etf_backtest.database.url import DatabaseUrl
@@ -17,7 +19,6 @@ from etf_backtest.errors import (
     RoleOwnsError,
     RoleTooPowerfulError,
 )
-from etf_backtest.settings import load_settings
 from tests.acceptance.cli.conftest import run_here
 from tests.fixtures.cluster import Cluster, run_apart
 from tests.integration.security.database_roles import BUY_AND_HOLD, PASSWORD, Roles, roles_of
@@ -235,6 +236,12 @@ def run_here_raising(roles: Roles, role: str) -> None:
     run_apart(grant_role(roles.url, role, READONLY))
 
 
+async def rights_of(url: DatabaseUrl) -> list[Finding]:
+    """As `db doctor` asks."""
+    async with direct_connection(url) as connection:
+        return await check_rights(connection, url)
+
+
 def test_rights_of_before_a_migration_are_told(roles: Roles) -> None:
     roles.grant(APP)
     roles.grant(READONLY)
@@ -246,8 +253,7 @@ def test_rights_of_before_a_migration_are_told(roles: Roles) -> None:
         f'GRANT TRUNCATE ON users TO "{roles.name("app")}"',
         database=roles.url.database,
     )
-    found = run_apart(examine(load_settings(), roles.url, every_row=False, drift=False)).findings
-    remedies = [finding.remedy for finding in found if finding.check == "rights"]
+    remedies = [finding.remedy for finding in run_apart(rights_of(roles.url))]
     assert f"etf-backtest db grant app '{roles.name('app')}'" in remedies
     told = {found.kind: found.statements for found in run_apart(outdated_roles(roles.url))}
     app, reader = (roles.name(kind) for kind in ("app", "readonly"))
