@@ -63,7 +63,8 @@ def list_(
     most = _parsed(read_ratio, max_expense, "--max-expense")
     if max_expense and most is not None and most >= DOUBTFUL_BARE_RATIO and "%" not in max_expense:
         console.warn(
-            f"--max-expense {max_expense} is {most:.4%} a year; write {max_expense}% if that was meant"
+            f"--max-expense {max_expense} is {most:.4%} a year; "
+            f"write {max_expense}% if that was meant"
         )
     least = _parsed(read_amount, min_assets, "--min-assets")
     day = None if alive_on is None else parse_date(alive_on, "--alive-on")
