@@ -13,7 +13,6 @@ import numpy as np
 from benchmarks.prices.server import Server
 from benchmarks.prices.tables import show
 from benchmarks.queue.jobs import client, jobs_a_second, prepared, workers
-from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.services.stored_backtests import list_backtests
 
 READERS, READS, POOL = 200, 5, 5
@@ -34,14 +33,10 @@ async def readers(server: Server) -> None:
     pooled = replace(url, parameters=(*url.parameters, ("connection_limit", str(POOL))))
     async with client(pooled) as db:
         rows.append(("etf_backtest", *await measured(lambda: list_backtests(db, limit=1))))
-    async with asyncpg.create_pool(**_arguments(url), min_size=POOL, max_size=POOL) as pool:
+    async with asyncpg.create_pool(min_size=POOL, max_size=POOL, **url.asyncpg_arguments()) as pool:
         rows.append(("asyncpg, one statement", *await measured(lambda: pool.fetch(PLAIN))))
     title = f"{READERS} readers, {READS} reads each, {POOL} connections"
     show(title, ("", "reads/s", "p50 ms", "p99 ms"), rows)
-
-
-def _arguments(url: DatabaseUrl) -> dict[str, object]:
-    return dict(url.asyncpg_arguments())
 
 
 async def measured(read: Callable[[], Awaitable[object]]) -> tuple[str, str, str]:

@@ -27,7 +27,7 @@ def scalars(model: Any, relations: str) -> dict[str, bool]:
 
 PORTFOLIO = scalars(Portfolio, "user holdings backtests")
 HOLDING = scalars(PortfolioHolding, "portfolio")
-USER = scalars(User, "portfolios strategies backtests")
+USER = scalars(User, "portfolios strategies backtests tokens")
 
 
 def test_scalars_are_selected_and_nothing_is_left_to_none() -> None:
