@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from etf_backtest.cli import console
-from etf_backtest.cli.session import with_database
+from etf_backtest.cli.session import flags, run, settings
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
     from etf_backtest.services.worker import BacktestWorker
 
 MEGABYTE = 1 << 20
+AGAIN = 2.0
+"""Seconds between two tries to connect to begin with."""
 
 
 def worker(
@@ -71,7 +73,30 @@ def worker(
         console.narrate("the worker has stopped")
 
     _show_log()
-    with_database(work)
+    run(_when_there(work, patient=not once))
+
+
+async def _when_there(work: Callable[[Database], Awaitable[None]], *, patient: bool) -> None:
+    """Connect and work; a worker that is started before its database waits for it."""
+    import asyncio
+
+    from etf_backtest.database.connection import connect
+    from etf_backtest.database.models import PrismaError
+    from etf_backtest.errors import DatabaseConnectionError
+    from etf_backtest.services.jobs.trouble import is_away
+
+    waits = False
+    while True:
+        try:
+            async with connect(settings(), log_queries=flags.log_queries) as db:
+                return await work(db)
+        except (DatabaseConnectionError, PrismaError, OSError) as error:
+            if not (patient and is_away(error)):
+                raise
+            if not waits:
+                console.warn(f"{error}; it is tried again, Ctrl-C ends that")
+        waits = True
+        await asyncio.sleep(AGAIN)
 
 
 def _stop_on_signals(backtests: BacktestWorker, grace: float) -> None:

@@ -12,9 +12,9 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from etf_backtest.database.direct import kept_connections
 from etf_backtest.database.queue import JOB_QUEUE, TASK, can_listen, queue_schema
@@ -112,8 +112,6 @@ class BacktestWorker:
         ------
         QueueMissingError
             The queue is not installed in the database.
-        ConnectorException
-            The database cannot be reached to begin with.
         """
         from etf_backtest.services.jobs.library import BackOff, DatabaseClock
 
@@ -169,7 +167,7 @@ class BacktestWorker:
         rescue = Rescue(
             self._db.url, connector, jobs, clock, stalled_after=self._options.stalled_after
         )
-        await rescue.of_all()
+        await _attempt(rescue.of_all())
         pause = FIRST_PAUSE
         while not self.is_stopping:
             began = time.monotonic()
@@ -242,15 +240,11 @@ class BacktestWorker:
             if worker is None or worker.worker_id is None:
                 continue
             running = frozenset(self._running)
-            done = await asyncio.gather(
+            await _attempt(
                 rescue.register_again(worker, running),
                 rescue.of_own(worker, running),
                 rescue.of_all(),
-                return_exceptions=True,
             )
-            for error in done:
-                if isinstance(error, BaseException):
-                    log.warning("what others left is not put right yet: %s", _told(error))
 
     async def _rest(self, seconds: float) -> None:
         try:
@@ -258,6 +252,13 @@ class BacktestWorker:
                 await self._stopping.wait()
         except TimeoutError:
             return
+
+
+async def _attempt(*works: Coroutine[Any, Any, object]) -> None:
+    """Do what is done again and again; what does not succeed now is logged."""
+    for error in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(error, BaseException):
+            log.warning("what others left is not put right yet: %s", _told(error))
 
 
 def _told(error: BaseException) -> str:

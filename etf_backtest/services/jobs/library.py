@@ -26,6 +26,7 @@ from etf_backtest.errors.wording import one_line
 if TYPE_CHECKING:
     from typing import LiteralString
 
+    import psycopg_pool
     from procrastinate import connector
 
     from etf_backtest.services.jobs.options import WorkerOptions
@@ -62,6 +63,13 @@ class PatientConnector(PsycopgConnector):
     def give_up_in(self, seconds: float) -> None:
         """Let statements fail from then on."""
         self._gives_up_at = time.monotonic() + seconds
+
+    async def open_async(self, pool: psycopg_pool.AsyncConnectionPool | None = None) -> None:
+        """As the library's; where no connection can be made now, one is made later."""
+        try:
+            await super().open_async(pool)
+        except psycopg.OperationalError as error:
+            self._note(error)
 
     async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
         """As the library's."""

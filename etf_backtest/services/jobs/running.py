@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -264,11 +263,10 @@ async def _outcome(work: Coroutine[Any, Any, T]) -> tuple[T | None, BaseExceptio
     task = asyncio.ensure_future(work)
     try:
         await asyncio.wait((task,))
-    finally:
-        if not task.done():
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait((task,))
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
     error = task.exception()
     return (None, error) if error is not None else (task.result(), None)
 

@@ -6,6 +6,7 @@ import sys
 from typing import Final
 
 from etf_backtest.database.models import DataError, PrismaError
+from etf_backtest.database.outage import is_outage
 from etf_backtest.errors import (
     ComputationKilledError,
     DatabaseConnectionError,
@@ -38,6 +39,13 @@ def may_pass(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return not str(error.sqlstate or "").startswith(REFUSED)
     return isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database cannot be reached just now, as it is while it starts."""
+    if isinstance(error, DatabaseConnectionError):
+        return error.sqlstate is None or error.sqlstate.startswith(("08", "53", "57P"))
+    return is_outage(error) if isinstance(error, PrismaError) else isinstance(error, OSError)
 
 
 def _is_refusal(error: PrismaError) -> bool:

@@ -126,7 +126,7 @@ async def test_bad_rows_fail_with_their_reason_and_hold_nobody_up(
         " VALUES ('bob@example.org', '!', false) RETURNING id)"
         " UPDATE backtests SET user_id = gone.id FROM gone WHERE name = 'inactive'"
     )
-    await world.work(timeout=1.0)
+    await world.work(timeout=3.0, concurrency=2)
     endings = await world.endings()
     expected = {
         "no benchmark": "NOPE: the benchmark has no prices",
@@ -138,8 +138,8 @@ async def test_bad_rows_fail_with_their_reason_and_hold_nobody_up(
         "unknown class": "there is no strategy 'absent'",
         "raising": r"KeyError: 'no such\nthing'",
         "dying": "its computation died (exit code 3: about to die)",
-        "looping": "it took longer than 1 s",
-        "sleepless": "it took longer than 1 s",
+        "looping": "it took longer than 3 s",
+        "sleepless": "it took longer than 3 s",
         "theirs": "there is no portfolio",
         "inactive": "its owner's account is not active",
         "late": "completed",
