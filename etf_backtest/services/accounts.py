@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from etf_backtest.database.connection import Database
-    from etf_backtest.database.models import User
+    from etf_backtest.database.models import User, UserWhereInput
 
 LOCAL_EMAIL: Final = "local@etf-backtest.invalid"
 """The domain is reserved (RFC 2606): no mail can ever reach it."""
@@ -38,10 +38,12 @@ FIND: Final = f"""
     SELECT {COLUMNS} FROM users WHERE lower(email) = lower($1) OR id = $2::uuid
 """
 LIST: Final = f"SELECT {COLUMNS} FROM users ORDER BY created_at, id"
-# ON CONFLICT: an error of the server would quote the row, and with it the hash
+# ON CONFLICT: an error of the server would quote the row, and with it the hash. The local user's
+# address is taken before there is one: whoever signed up with it would be handed what is theirs
 CREATE: Final = f"""
     INSERT INTO users (email, password_hash, first_name, last_name, subscription_tier)
-    VALUES ($1, $2, $3, $4, $5::subscription_tier) ON CONFLICT DO NOTHING RETURNING {COLUMNS}
+    SELECT $1::text, $2, $3, $4, $5::subscription_tier WHERE lower($1::text) <> '{LOCAL_EMAIL}'
+    ON CONFLICT DO NOTHING RETURNING {COLUMNS}
 """
 SET_TIER: Final = f"""
     UPDATE users SET subscription_tier = $2::subscription_tier WHERE id = $1::uuid
@@ -69,7 +71,9 @@ class Account:
 
 async def local_user(db: Database) -> User:
     """The user of a single-person installation, made on first use."""
-    user = await db.user.find_unique(where={"email": LOCAL_EMAIL})
+    # in whatever case: an application may have stored it
+    address: UserWhereInput = {"email": {"equals": LOCAL_EMAIL, "mode": "insensitive"}}
+    user = await db.user.find_first(where=address)
     if user is not None:
         return user
     try:
@@ -77,7 +81,7 @@ async def local_user(db: Database) -> User:
             data={"email": LOCAL_EMAIL, "passwordHash": NO_PASSWORD, "firstName": "Local"}
         )
     except UniqueViolationError:  # another process was faster
-        return await db.user.find_unique_or_raise(where={"email": LOCAL_EMAIL})
+        return await db.user.find_first_or_raise(where=address)
 
 
 async def create_user(
@@ -110,7 +114,7 @@ async def create_user(
     PasswordRefusedError
         The password is too short, too long, or cannot be typed again.
     EmailTakenError
-        Another user has that address.
+        Another user has that address, or it is the local user's, who is made by `local_user` alone.
     """
     email = email.strip()
     check_email(email)

@@ -20,6 +20,7 @@ from etf_backtest.errors import (
     UserInUseError,
 )
 from etf_backtest.services.accounts import (
+    LOCAL_EMAIL,
     activate_user,
     create_user,
     deactivate_user,
@@ -85,6 +86,28 @@ async def test_of_two_that_take_an_address_at_once_one_gets_it(db: Database) -> 
     )
     assert sum(isinstance(each, EmailTakenError) for each in made) == 2
     assert len(await list_users(db)) == 1
+
+
+async def test_nobody_signs_up_as_the_local_user(db: Database) -> None:
+    """Before there is one, too: all that a single person stored would be the stranger's."""
+    addresses = [LOCAL_EMAIL, LOCAL_EMAIL.upper(), f" {LOCAL_EMAIL.title()}"]
+    for _ in range(2):
+        for email in addresses:
+            with pytest.raises(EmailTakenError):
+                await create_user(db, email=email, password=PASSWORD)
+        assert (await acting_user(db)).is_local
+    assert await stored_hash(db, LOCAL_EMAIL) == NO_PASSWORD
+
+
+async def test_a_local_user_of_another_program_is_found_and_can_be_shut_out(db: Database) -> None:
+    await db.execute_raw(
+        "INSERT INTO users (email, password_hash, is_active) VALUES (upper($1), '!', false)",
+        LOCAL_EMAIL,
+    )
+    with pytest.raises(NotFoundError):
+        await acting_user(db)
+    await activate_user(db, LOCAL_EMAIL)
+    assert (await acting_user(db)).email == LOCAL_EMAIL.upper()
 
 
 async def test_what_is_no_address_is_refused(db: Database) -> None:
