@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SHORTEST: Final = 8
 LONGEST: Final = 1024
+"""Characters in normal form C."""
+MOST_TYPED: Final = 4 * LONGEST
+"""Characters before that: one of them is at most four as it may be typed."""
 NO_PASSWORD: Final = "!"  # noqa: S105  # no password fits it: nobody can sign in
 MOST_MEMORY: Final = 2**18
 """KiB that an argon2 hash may ask for, four times what ours do."""
@@ -48,10 +51,10 @@ def check_password(password: str) -> None:
     PasswordRefusedError
         It is too short, too long, or has characters that cannot be typed again.
     """
-    normal = unicodedata.normalize("NFC", password[: LONGEST + 1])
-    if not SHORTEST <= len(normal) <= LONGEST:
+    normal = unicodedata.normalize("NFC", password[: MOST_TYPED + 1])
+    if (is_short := len(normal) < SHORTEST) or _is_too_long(password):
         raise PasswordRefusedError(
-            f"the password is too {'short' if len(normal) < SHORTEST else 'long'}",
+            f"the password is too {'short' if is_short else 'long'}",
             remedy=f"give one of {SHORTEST} to {LONGEST:,} characters",
         )
     if any(unicodedata.category(character) in UNSEEN for character in normal):
@@ -130,6 +133,13 @@ def _hashed(password: str) -> str:
     return hasher().hash(_forms(password)[0])
 
 
+def _is_too_long(password: str) -> bool:
+    """Whether no password is so long; the same for a new one and for one that is tried."""
+    if len(password) > MOST_TYPED:
+        return True
+    return len(unicodedata.normalize("NFC", password)) > LONGEST
+
+
 def _forms(password: str) -> tuple[bytes, ...]:
     """Normal form C, and what was typed where that is something else."""
     normal = unicodedata.normalize("NFC", password)
@@ -138,10 +148,10 @@ def _forms(password: str) -> tuple[bytes, ...]:
 
 
 def _fits(stored: str, password: str) -> bool:
-    if not _is_hash(stored) or len(password) > LONGEST:
+    if not _is_hash(stored) or _is_too_long(password):
         stored = stand_in_hash()
     fits = False
-    for form in _forms(password[: LONGEST + 1]):
+    for form in _forms(password[: MOST_TYPED + 1]):
         fits |= _verified(stored, form)
     return fits
 

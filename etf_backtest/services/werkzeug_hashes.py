@@ -36,7 +36,9 @@ def is_affordable(stored: str) -> bool:
         return int(asked[2]) <= MOST_ITERATIONS
     if asked := _SCRYPT.fullmatch(method):
         n, r, p = map(int, asked.groups())
-        return n > 1 and n & (n - 1) == 0 and 128 * n * r * p <= MOST_MEMORY
+        # RFC 7914, section 2: a power of two, more than 1 and less than 2^(128 r / 8)
+        is_possible = n & (n - 1) == 0 and 1 < n.bit_length() <= 16 * r
+        return is_possible and 128 * n * r * p <= MOST_MEMORY
     return False
 
 
@@ -50,7 +52,7 @@ def verify_werkzeug_hash(stored: str, password: bytes) -> bool:
         value = hashlib.pbkdf2_hmac(asked[0], password, salt.encode(), int(asked[1]))
     else:
         n, r, p = map(int, asked)
-        # OpenSSL wants room for a little more than the 128 N r bytes of the table
-        room = 132 * n * r * p + 2**20
+        # the table, what is computed in it and what it is computed from, as OpenSSL counts them
+        room = 128 * r * (n + p + 2) + 2**20
         value = hashlib.scrypt(password, salt=salt.encode(), n=n, r=r, p=p, maxmem=room)
     return hmac.compare_digest(value.hex().encode(), expected.encode())

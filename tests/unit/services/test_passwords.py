@@ -58,6 +58,7 @@ async def test_a_new_hash_is_argon2id_of_the_librarys_own_profile() -> None:
     [
         "scrypt",  # 32768:8:1
         "scrypt:16384:8:2",
+        "scrypt:32768:1:1",
         "pbkdf2:sha256:1000",
         "pbkdf2:sha1:1000",
         "pbkdf2:sha512:2000",
@@ -109,6 +110,9 @@ async def test_letters_are_the_same_however_they_are_typed(few_rounds: PasswordH
         "scrypt:1048576:8:1$salt$00",  # 1 GiB
         "scrypt:32768:8:1000$salt$00",
         "scrypt:2:99999:99999$salt$00",
+        # no scrypt at all: RFC 7914 has N less than 2^(128 r / 8)
+        "scrypt:65536:1:1$salt$00",
+        "scrypt:131072:1:2$salt$00",
     ],
 )
 def test_what_werkzeug_has_not_made_fits_nothing(stored: str) -> None:
@@ -179,6 +183,9 @@ async def test_the_event_loop_goes_on_while_a_password_is_hashed() -> None:
         ("u\u0308" * 7, "too short"),
         ("ab" * 513, "too long"),
         ("x" * 10_000_000, "too long"),
+        ("u\u0308" * 1025, "too long"),  # 1,025 characters in normal form C
+        ("u\u0308" * 3000 + "ab", "too long"),
+        ("\ufb2c" * 400, "too long"),  # 400 that are three each in normal form C
         ("tab\tinside", "control"),
         ("two\nlines here", "control"),
         ("a NUL \0 in it", "control"),
@@ -199,6 +206,18 @@ def test_passwords_that_are_refused(password: str, reason: str) -> None:
 )
 def test_passwords_that_are_taken(password: str) -> None:
     check_password(password)
+
+
+async def test_the_longest_fits_however_it_is_typed(few_rounds: PasswordHasher) -> None:
+    """U+1FAF is four characters where it is typed as such, and no other one is more."""
+    longest = "ab" + "\u1faf" * 1022
+    typed = unicodedata.normalize("NFD", longest)
+    assert (len(longest), len(typed)) == (1024, 2 + 4 * 1022)
+    for first, second in ((longest, typed), (typed, longest)):
+        stored = await hash_password(first)
+        assert await password_fits(stored, first)
+        assert await password_fits(stored, second)
+        assert not await password_fits(stored, first + "x")
 
 
 async def test_megabytes_and_halves_of_characters_fit_nothing(few_rounds: PasswordHasher) -> None:
