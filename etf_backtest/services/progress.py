@@ -15,8 +15,8 @@ from etf_backtest.database.outage import is_outage
 from etf_backtest.errors import NotFoundError
 from etf_backtest.errors.wording import one_line
 from etf_backtest.services.acting import Who, acting_user
-from etf_backtest.services.own_backtest import own_backtest
 from etf_backtest.services.portfolios import parse_uuid
+from etf_backtest.services.stored_backtests import look_up_backtest
 
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
@@ -112,7 +112,7 @@ async def progress_of(
     actor = await acting_user(db, user)
     if ids is None:
         return _read(await db.query_raw(_UNDER_WAY, actor.id))
-    asked = [parse_uuid(each) or (await own_backtest(db, each, actor)).id for each in ids]
+    asked = [parse_uuid(each) or (await look_up_backtest(db, each, user=actor)).id for each in ids]
     there = {each.id: each for each in await _standing(db, asked, actor)}
     for missing in (each for each in asked if each not in there):
         raise NotFoundError("backtest", missing, known=(), command="backtest list")

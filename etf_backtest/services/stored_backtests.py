@@ -25,7 +25,7 @@ class LookedUp(NamedTuple):
 
 _LOWEST = "00000000-0000-0000-0000-000000000000"
 _HIGHEST = _LOWEST.replace("0", "f")
-_BEGINNING = re.compile(r"[0-9a-f]{0,31}")
+_BEGINNING = re.compile(r"[0-9a-f]{1,31}")
 
 
 async def list_backtests(
@@ -115,7 +115,10 @@ async def _only_one(db: Database, beginning: str, allowed: BacktestWhereInput) -
 
 
 def id_bounds(beginning: str) -> tuple[str, str] | None:
-    """The first and the last id that begin so; None where none does."""
+    """The first and the last id that begin so; None where none does.
+
+    With nothing begins none: who deletes "$ID", and has set no ID, means no backtest.
+    """
     if (whole := parse_uuid(beginning)) is not None:
         return whole, whole
     beginning = beginning.lower()

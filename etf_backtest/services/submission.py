@@ -14,8 +14,8 @@ from etf_backtest.errors import (
 )
 from etf_backtest.services.acting import Who, acting_user
 from etf_backtest.services.limits import room_for_backtest
-from etf_backtest.services.own_backtest import own_backtest
 from etf_backtest.services.request import RunArguments, asked_for, check_request
+from etf_backtest.services.stored_backtests import look_up_backtest
 from etf_backtest.services.stored_run import pending_row
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def cancel_backtest(db: Database, backtest_id: str, *, user: Who = None) -
         It has ended: nothing was changed.
     """
     actor = await acting_user(db, user)
-    found = await own_backtest(db, backtest_id, actor)
+    found = await look_up_backtest(db, backtest_id, user=actor)
     changed = await db.execute_raw(
         "UPDATE backtests SET status = 'failed', error_message = $3"
         " WHERE id = $1::uuid AND user_id = $2::uuid AND status IN ('pending', 'running')",
@@ -108,7 +108,7 @@ async def cancel_backtest(db: Database, backtest_id: str, *, user: Who = None) -
         CANCELLED,
     )
     if not changed:
-        raise NotCancellableError(*await own_backtest(db, found.id, actor))
+        raise NotCancellableError(*await look_up_backtest(db, found.id, user=actor))
     await cancel_jobs(db, [found.id])
     return await _row(db, found.id)
 
@@ -128,7 +128,7 @@ async def retry_backtest(db: Database, backtest_id: str, *, user: Who = None) ->
         The user has as many pending and running ones as the tier allows.
     """
     actor = await acting_user(db, user)
-    found = await own_backtest(db, backtest_id, actor)
+    found = await look_up_backtest(db, backtest_id, user=actor)
     if found.status != "failed":
         raise NotRetryableError(*found)
     async with db.tx(max_wait=ROOM_WITHIN, timeout=ROOM_WITHIN) as transaction:
@@ -140,7 +140,7 @@ async def retry_backtest(db: Database, backtest_id: str, *, user: Who = None) ->
             actor.id,
         )
     if not changed:  # somebody else was sooner
-        raise NotRetryableError(*await own_backtest(db, found.id, actor))
+        raise NotRetryableError(*await look_up_backtest(db, found.id, user=actor))
     return await _row(db, found.id)
 
 

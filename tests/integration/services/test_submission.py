@@ -18,7 +18,6 @@ from etf_backtest.database.connection import Database, connect
 from etf_backtest.database.models import Backtest, BacktestStatus, PrismaError
 from etf_backtest.database.queue_calls import live_workers
 from etf_backtest.errors import (
-    AmbiguousIdError,
     InvalidParametersError,
     LimitReachedError,
     NotCancellableError,
@@ -224,9 +223,10 @@ async def test_what_is_somebody_elses_is_as_if_it_were_not(ready: Database) -> N
         "pending",
         "failed",
     ]
-    with pytest.raises(AmbiguousIdError):
-        await cancel_backtest(ready, "")
-    with pytest.raises(AmbiguousIdError):
+    for call in (cancel_backtest, retry_backtest):
+        with pytest.raises(NotFoundError):
+            await call(ready, "")
+    with pytest.raises(NotFoundError):
         await progress_of(ready, [""])
 
 
