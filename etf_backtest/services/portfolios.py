@@ -217,6 +217,8 @@ async def find_portfolio(
 async def _first(
     db: Database, name_or_id: str, allowed: PortfolioWhereInput, actor: Actor
 ) -> Portfolio | None:
+    if any(each == "\0" or "\ud800" <= each <= "\udfff" for each in name_or_id):
+        return None  # no text that the database could have
     portfolio_id = parse_uuid(name_or_id)
     meant: PortfolioWhereInput = (
         {"id": portfolio_id}

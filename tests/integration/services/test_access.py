@@ -122,10 +122,20 @@ async def test_an_id_in_any_spelling_is_found_and_one_beside_it_is_not_suggested
     assert row.id not in str(absent.value)
 
 
+@pytest.mark.usefixtures("people")
+async def test_what_is_no_text_is_nothing_that_is_there(db: Database) -> None:
+    """The engine refuses to send a NUL or half of a character, in words of its own."""
+    for name in ("a\0b", "\ud83d", "\udcff"):
+        for find in (find_portfolio, find_strategy, find_backtest):
+            with pytest.raises(NotFoundError):
+                await find(db, name, to="see", user=BOB)
+
+
 @pytest.mark.parametrize(
     ("beginning", "bounds"),
     [
-        ("", ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff")),
+        ("", None),
+        ("-", None),
         ("3F", ("3f000000-0000-0000-0000-000000000000", "3fffffff-ffff-ffff-ffff-ffffffffffff")),
         (
             "01234567-89a",
