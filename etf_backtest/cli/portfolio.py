@@ -63,7 +63,9 @@ def create(
     ],
     capital: Annotated[str, typer.Option(help="What it starts with.")] = "10000",
     currency: Annotated[str, typer.Option(help="ISO code of the currency.")] = "USD",
-    description: Annotated[str | None, typer.Option(help="A note for yourself.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="A note; whoever sees the portfolio sees it.")
+    ] = None,
     json: JSON = False,
 ) -> None:
     """Create a portfolio of fractions, 0.6 or 60%. What they leave of 1 stays in cash.

@@ -76,7 +76,8 @@ def read_secret(what: str, file: Path | None) -> str:
         ) from None
     line = content.removesuffix(b"\n").removesuffix(b"\r")
     try:
-        secret = line.decode()
+        # some editors write a mark before the first character, which nobody types at a prompt
+        secret = line.decode("utf-8-sig")
     except UnicodeDecodeError:
         secret = ""
     if not secret or "\n" in secret or len(content) > LONGEST:

@@ -39,7 +39,7 @@ def add_users(database_url: str, *emails: str) -> None:
 
 
 def test_users_are_added_listed_and_shown(cli: RunCli, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text(f"{PASSWORD}\r\n")
+    (tmp_path / "secret").write_bytes(b"\xef\xbb\xbf" + PASSWORD.encode() + b"\r\n")
     named = ("--first-name", "Ada", "--last-name", "Lovelace", "--tier", "basic")
     made = cli("user", "add", ADA, *named, "--password-file", str(tmp_path / "secret"))
     ada = made.out.strip()
