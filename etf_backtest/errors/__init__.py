@@ -134,8 +134,8 @@ from etf_backtest.errors.studio import (
     StudioUrlError,
 )
 from etf_backtest.errors.worker import (
+    ComputationDiedError,
     ComputationError,
-    ComputationKilledError,
     LostClaimError,
     TryAgainError,
 )
@@ -147,8 +147,8 @@ __all__ = [
     "BackupError",
     "BackupFileError",
     "ClusterVersionError",
+    "ComputationDiedError",
     "ComputationError",
-    "ComputationKilledError",
     "ContradictoryPricesError",
     "CostsError",
     "DamagedBackupError",

@@ -9,8 +9,12 @@ class ComputationError(EtfBacktestError):
     """A run cannot be computed; trying again would not help."""
 
 
-class ComputationKilledError(ComputationError):
-    """Somebody has killed it, as the kernel does for want of memory: maybe another run's fault."""
+class ComputationDiedError(ComputationError):
+    """The process that computed it has ended: maybe another's fault, who took all the memory."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__(f"its computation died ({how})")
+        self.how = how
 
 
 class LostClaimError(EtfBacktestError):

@@ -34,7 +34,8 @@ GAVE_UP: Final = "its worker ended {attempts} times without a result"
 
 # A row that is running under an attempt's id may be claimed again: the queue gives the jobs of a
 # backtest to one worker at a time, so whoever had it is dead, or believed to be. One that somebody
-# else has set to running has no such id.
+# else has set to running has no such id. Where somebody has locked the row, and perhaps gone to
+# lunch, the statement fails soon, and the worker sees to other rows meanwhile.
 _CLAIM: Final = """
 UPDATE backtests AS b
 SET status = CASE WHEN b.attempts < $3::int THEN 'running' ELSE 'failed' END::backtest_status,
@@ -44,8 +45,8 @@ SET status = CASE WHEN b.attempts < $3::int THEN 'running' ELSE 'failed' END::ba
     lease_expires_at = clock_timestamp() + make_interval(secs => $2::float8),
     error_message = CASE WHEN b.attempts >= $3::int
                          THEN replace($4, '{attempts}', b.attempts::text) END
-FROM users AS u
-WHERE b.id = $1::uuid AND u.id = b.user_id
+FROM users AS u, (SELECT set_config('lock_timeout', '500ms', true) AS is_set) AS patience
+WHERE patience.is_set IS NOT NULL AND b.id = $1::uuid AND u.id = b.user_id
   AND (b.status = 'pending' OR b.status = 'running' AND b.attempt_id IS NOT NULL)
 RETURNING b.id::text, b.attempt_id::text, b.attempts, b.status::text, b.name,
           b.portfolio_id::text, b.strategy_id::text, b.start_date::text, b.end_date::text,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from etf_backtest.errors import ComputationError, ComputationKilledError
+from etf_backtest.errors import ComputationDiedError, ComputationError
 from etf_backtest.errors.wording import one_line, shortened
 from etf_backtest.services.jobs.computation import LENGTH, LONGEST_ANSWER, Question
 
@@ -71,8 +71,7 @@ class ComputingChild:
         Raises
         ------
         ComputationError
-            The answer is an error, or the child has died (`ComputationKilledError` where somebody
-            else has killed it).
+            The answer is an error, or the child has died (`ComputationDiedError`).
         """
         self._said.clear()
         self._lines_left = _LINES_LOGGED
@@ -99,17 +98,14 @@ class ComputingChild:
             raise ComputationError(str(said["error"]))
         return Answer(said, results)
 
-    async def _death(self) -> ComputationError:
+    async def _death(self) -> ComputationDiedError:
         code = await self._process.wait()
         self.kill()  # what it has started may live on, and holds our pipe
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._listening), 0.2)
         how = f"signal {-code}, {_signal(-code)}" if code < 0 else f"exit code {code}"
         said = shortened(one_line("; ".join(self._said)), 500)
-        message = f"its computation died ({how}{': ' + said if said else ''})"
-        if code == -signal.SIGKILL:
-            return ComputationKilledError(message)
-        return ComputationError(message)
+        return ComputationDiedError(f"{how}{': ' + said if said else ''}")
 
     async def _listen(self) -> None:
         """Keep the last lines that it prints, and log the first ones of each question."""

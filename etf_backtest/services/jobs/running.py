@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from etf_backtest.errors import (
+    ComputationDiedError,
     ComputationError,
-    ComputationKilledError,
     LostClaimError,
     TryAgainError,
 )
@@ -44,8 +44,6 @@ DATABASE_WITHIN: Final = 60.0
 """Seconds for a statement that is a matter of milliseconds, before the network counts as lost."""
 STORE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 """Seconds between tries to store what has been computed, before it is computed again."""
-MOST_KILLS: Final = 3
-"""Attempts after which a run whose computation is killed has failed: it may be what eats memory."""
 LET_GO_WITHIN: Final = 5.0
 STORE_WITHIN: Final = 30.0
 """Seconds to store what has been computed when the worker is stopped meanwhile."""
@@ -121,10 +119,7 @@ class BacktestRunner:
     async def _failed(self, claimed: Claim, error: BaseException, took: float) -> None:
         reason = told(error)
         if may_pass(error):
-            most = self._options.most_attempts
-            if isinstance(error, ComputationKilledError):
-                most = min(most, MOST_KILLS)
-            if claimed.attempts < most:
+            if claimed.attempts < self._options.most_attempts:
                 raise TryAgainError(claimed.id, reason, attempts=claimed.attempts) from None
             reason = f"{reason} (tried {claimed.attempts} times)"
         _, second = await _outcome(_within(DATABASE_WITHIN, fail(self._db, claimed, reason)))
@@ -142,7 +137,7 @@ class BacktestRunner:
         ------
         LostClaimError, EtfBacktestError, PrismaError, OSError
         """
-        computing = asyncio.create_task(self._compute(claimed))
+        computing = asyncio.create_task(self._compute_again(claimed))
         keeping = asyncio.create_task(self._keep(claimed))
         try:
             await asyncio.wait((computing, keeping), return_when=asyncio.FIRST_COMPLETED)
@@ -162,6 +157,18 @@ class BacktestRunner:
             _, error = await _outcome(_within(lease, renew(self._db, claimed, lease=lease)))
             if isinstance(error, LostClaimError):
                 return
+
+    async def _compute_again(self, claimed: Claim) -> Computed:
+        """As `_compute`; one whose process has died is tried once more, after a while."""
+        try:
+            return await self._compute(claimed)
+        except ComputationDiedError as error:
+            log.warning("%s is tried once more: %s", _called(claimed), error.message)
+        await asyncio.sleep(self._options.back_off)
+        try:
+            return await self._compute(claimed)
+        except ComputationDiedError as error:
+            raise ComputationError(f"its computation died twice ({error.how})") from None
 
     async def _compute(self, claimed: Claim) -> Computed:
         limit = self._options.timeout

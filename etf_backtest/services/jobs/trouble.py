@@ -7,11 +7,7 @@ from typing import Final
 
 from etf_backtest.database.models import DataError, PrismaError
 from etf_backtest.database.outage import is_outage
-from etf_backtest.errors import (
-    ComputationKilledError,
-    DatabaseConnectionError,
-    EtfBacktestError,
-)
+from etf_backtest.errors import DatabaseConnectionError, EtfBacktestError
 from etf_backtest.errors.wording import one_line
 
 REFUSED: Final = ("22", "23", "54", "P0")
@@ -30,7 +26,7 @@ def may_pass(error: BaseException) -> bool:
     if isinstance(error, PrismaError):
         return not _is_refusal(error)
     if isinstance(error, EtfBacktestError):
-        return isinstance(error, DatabaseConnectionError | ComputationKilledError)
+        return isinstance(error, DatabaseConnectionError)
     if isinstance(error, OSError):  # TimeoutError is one
         return True
     asyncpg = sys.modules.get("asyncpg")

@@ -126,7 +126,7 @@ async def test_bad_rows_fail_with_their_reason_and_hold_nobody_up(
         " VALUES ('bob@example.org', '!', false) RETURNING id)"
         " UPDATE backtests SET user_id = gone.id FROM gone WHERE name = 'inactive'"
     )
-    await world.work(timeout=3.0, concurrency=2)
+    await world.work(timeout=3.0, concurrency=2, back_off=0.1)
     endings = await world.endings()
     expected = {
         "no benchmark": "NOPE: the benchmark has no prices",
@@ -137,7 +137,7 @@ async def test_bad_rows_fail_with_their_reason_and_hold_nobody_up(
         "far away": "the date 20000-01-01 is too far away",
         "unknown class": "there is no strategy 'absent'",
         "raising": r"KeyError: 'no such\nthing'",
-        "dying": "its computation died (exit code 3: about to die)",
+        "dying": "its computation died twice (exit code 3: about to die)",
         "looping": "it took longer than 3 s",
         "sleepless": "it took longer than 3 s",
         "theirs": "there is no portfolio",
