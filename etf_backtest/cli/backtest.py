@@ -65,13 +65,13 @@ def list_(
 ) -> None:
     """List your backtests, newest first, or those that people share."""
     wanted = None if status is None else status.value
-    rows, owners = with_database(
+    rows, ruins, owners = with_database(
         lambda db: backtest_share.listed(db, status=wanted, shared=shared, limit=limit)
     )
     if json:
-        console.show_json([as_data(r, results=False, owner=owners[r.userId]) for r in rows])
+        console.show_json([as_data(r, owner=owners[r.userId]) for r in rows])
     elif rows:
-        backtest_view.show_list(rows, owners if shared else None)
+        backtest_view.show_list(rows, ruins, owners if shared else None)
     elif shared:
         console.narrate("nobody shares such a backtest: etf-backtest backtest share ID")
     elif wanted:

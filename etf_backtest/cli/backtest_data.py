@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from etf_backtest.database.models import Backtest, PerformanceMetrics
+    from etf_backtest.database.summaries import BacktestSummary
 
 
 class Metric(NamedTuple):
@@ -72,7 +73,7 @@ def metrics_of(m: PerformanceMetrics) -> tuple[Metric, ...]:
     )
 
 
-def names(row: Backtest) -> tuple[str, str]:
+def names(row: Backtest | BacktestSummary) -> tuple[str, str]:
     """Portfolio and strategy by name, where they are known."""
     return (
         row.portfolio.name if row.portfolio else row.portfolioId,
@@ -80,13 +81,13 @@ def names(row: Backtest) -> tuple[str, str]:
     )
 
 
-def as_data(row: Backtest, *, results: bool = True, owner: str | None = None) -> dict[str, object]:
-    """A backtest for JSON: decimals as strings, so that no digit is lost.
+def as_data(row: Backtest | BacktestSummary, *, owner: str | None = None) -> dict[str, object]:
+    """A backtest without its results for JSON: decimals as strings, so that no digit is lost.
 
     `owner` is null where it is the user's own.
     """
     portfolio, strategy = names(row)
-    data: dict[str, object] = {
+    return {
         "id": row.id,
         "name": row.name,
         "owner": owner,
@@ -110,9 +111,11 @@ def as_data(row: Backtest, *, results: bool = True, owner: str | None = None) ->
         "data_revision": row.dataRevision,
         "metrics": row.metrics and _metrics_as_data(row.metrics),
     }
-    if results:
-        data["results"] = row.results
-    return data
+
+
+def with_results(row: Backtest, *, owner: str | None = None) -> dict[str, object]:
+    """As `as_data`, with the results as they are stored."""
+    return {**as_data(row, owner=owner), "results": row.results}
 
 
 def _metrics_as_data(metrics: PerformanceMetrics) -> dict[str, object]:

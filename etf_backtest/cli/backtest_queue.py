@@ -59,7 +59,7 @@ def submit(
         backtest_view.show(row, json=json)
         raise typer.Exit(0 if row.status == "completed" else 1)
     if json:
-        console.show_json(as_data(row, results=False))
+        console.show_json(as_data(row))
     else:
         console.show_line(row.id)
 

@@ -15,6 +15,7 @@ from etf_backtest.cli.session import with_database
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
     from etf_backtest.database.models import Backtest
+    from etf_backtest.database.summaries import BacktestSummary
 
 ID = Annotated[str, typer.Argument(metavar="ID", help="The id, or the first characters of it.")]
 SHARED = Annotated[
@@ -32,7 +33,7 @@ def share(backtest_id: ID, json: JSON = False) -> None:
 
     row = with_database(lambda db: share_backtest(db, backtest_id))
     if json:
-        console.show_json(as_data(row, results=False))
+        console.show_json(as_data(row))
         return
     console.narrate(
         f"everybody may see {row.name}: its results, the holdings of its portfolio, and its "
@@ -47,7 +48,7 @@ def unshare(backtest_id: ID, json: JSON = False) -> None:
 
     row = with_database(lambda db: unshare_backtest(db, backtest_id))
     if json:
-        console.show_json(as_data(row, results=False))
+        console.show_json(as_data(row))
     else:
         console.narrate(f"nobody else sees {row.name} any more")
 
@@ -67,13 +68,13 @@ def delete(backtest_id: ID, yes: YES = False, json: JSON = False) -> None:
 
 async def listed(
     db: Database, *, status: str | None, shared: bool, limit: int
-) -> tuple[list[Backtest], Mapping[str, str | None]]:
-    """Backtests, and whose they are."""
+) -> tuple[list[BacktestSummary], Mapping[str, str], Mapping[str, str | None]]:
+    """Backtests, the days on which some were ruined, and whose they are."""
     from etf_backtest.services.owners import owners_of
-    from etf_backtest.services.stored_backtests import list_backtests
+    from etf_backtest.services.stored_backtests import list_backtests, ruined_on
 
     rows = await list_backtests(db, status=status, shared=shared, limit=limit)
-    return rows, await owners_of(db, rows)
+    return rows, await ruined_on(db, rows), await owners_of(db, rows)
 
 
 async def visible(db: Database, backtest_id: str) -> tuple[Backtest, str | None]:

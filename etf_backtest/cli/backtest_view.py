@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from etf_backtest.cli import console
-from etf_backtest.cli.backtest_data import as_data, metrics_of, names
+from etf_backtest.cli.backtest_data import metrics_of, names, with_results
 from etf_backtest.cli.chart import braille_chart, plain
 from etf_backtest.cli.metrics_table import MetricsTable
 from etf_backtest.cli.progress_view import duration
@@ -14,6 +14,7 @@ from etf_backtest.cli.rules_view import money_moved, rules_in_words
 
 if TYPE_CHECKING:
     from etf_backtest.database.models import Backtest, PerformanceMetrics
+    from etf_backtest.database.summaries import BacktestSummary
 
 CHART_HEIGHT = 8
 LABEL_WIDTH = 12
@@ -23,8 +24,15 @@ OF: Final[tuple[str, console.Justify]] = ("of", "left")
 Data: TypeAlias = Mapping[str, object]
 
 
-def show_list(rows: Sequence[Backtest], owners: Mapping[str, str | None] | None = None) -> None:
-    """Backtests as a table, one a row, with their owners where those are given."""
+def show_list(
+    rows: Sequence[BacktestSummary],
+    ruins: Mapping[str, str],
+    owners: Mapping[str, str | None] | None = None,
+) -> None:
+    """Backtests as a table, one a row, with their owners where those are given.
+
+    `ruins` has the days on which nothing was left, by id.
+    """
     console.show_table(
         None,
         [
@@ -44,7 +52,7 @@ def show_list(rows: Sequence[Backtest], owners: Mapping[str, str | None] | None 
                 row.name,
                 row.startDate.date().isoformat(),
                 row.endDate.date().isoformat(),
-                _status(row),
+                _status(row, ruins),
                 _metric(row, "annualized_return"),
                 _metric(row, "sharpe_ratio"),
             )
@@ -54,12 +62,11 @@ def show_list(rows: Sequence[Backtest], owners: Mapping[str, str | None] | None 
     )
 
 
-def _status(row: Backtest) -> str:
-    ruin = cast("Data", row.results or {}).get("ruin")
-    return f"ruined {ruin['date']}" if isinstance(ruin, Mapping) else str(row.status)
+def _status(row: BacktestSummary, ruins: Mapping[str, str]) -> str:
+    return f"ruined {ruins[row.id]}" if row.id in ruins else str(row.status)
 
 
-def _metric(row: Backtest, column: str) -> str:
+def _metric(row: BacktestSummary, column: str) -> str:
     if row.metrics is None:
         return "-"
     return next(str(metric) for metric in metrics_of(row.metrics) if metric.column == column)
@@ -71,7 +78,7 @@ def show(row: Backtest, *, json: bool, trades: bool = False, owner: str | None =
     `owner` is whose it is, where it is not the user's own.
     """
     if json:
-        console.show_json(as_data(row, owner=owner))
+        console.show_json(with_results(row, owner=owner))
         return
     if owner is not None:
         console.narrate(f"shared by {owner}")

@@ -11,12 +11,16 @@ from etf_backtest.services.acting import Who, acting_user
 if TYPE_CHECKING:
     from etf_backtest.database.connection import Database
     from etf_backtest.database.models import Backtest, Portfolio
+    from etf_backtest.database.summaries import BacktestSummary
 
 NAMELESS = "somebody"
 
 
 async def owners_of(
-    db: Database, rows: Iterable[Portfolio] | Iterable[Backtest], *, user: Who = None
+    db: Database,
+    rows: Iterable[Portfolio] | Iterable[Backtest] | Iterable[BacktestSummary],
+    *,
+    user: Who = None,
 ) -> dict[str, str | None]:
     """The owners of rows that the user may see, by their ids: first and last name.
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from etf_backtest.database.models import BacktestStatus
+from etf_backtest.database.summaries import BacktestSummary, backtest_summaries
 from etf_backtest.errors import AmbiguousIdError, NotFoundError
 from etf_backtest.services.access import Action, backtests_to, shared_backtests
 from etf_backtest.services.acting import Who, acting_user
@@ -35,8 +38,10 @@ async def list_backtests(
     shared: bool = False,
     limit: int = 50,
     user: Who = None,
-) -> list[Backtest]:
+) -> list[BacktestSummary]:
     """The user's backtests with their metrics, newest first; of one status where given.
+
+    Their results are not read: `find_backtest` has those of one.
 
     With `shared` all that anybody may see, the user's among them.
     """
@@ -45,12 +50,23 @@ async def list_backtests(
     where: BacktestWhereInput = {"AND": [allowed]}
     if status is not None:
         where["status"] = BacktestStatus(status)
-    return await db.backtest.find_many(
+    return await backtest_summaries(db).find_many(
         where=where,
         take=limit,
         order={"createdAt": "desc"},
         include={"metrics": True, "portfolio": True, "strategy": True},
     )
+
+
+async def ruined_on(db: Database, rows: Iterable[BacktestSummary]) -> dict[str, str]:
+    """The days on which nothing was left, by the ids of those backtests that this happened to."""
+    found = await db.query_raw(
+        "SELECT id::text, results->'ruin'->>'date' AS date FROM backtests WHERE id IN"
+        " (SELECT jsonb_array_elements_text($1::jsonb)::uuid)"
+        " AND jsonb_typeof(results->'ruin') = 'object'",
+        json.dumps([row.id for row in rows if row.status == BacktestStatus.completed]),
+    )
+    return {each["id"]: each["date"] for each in found}
 
 
 async def find_backtest(

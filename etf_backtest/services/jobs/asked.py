@@ -28,7 +28,7 @@ def asked_by(claimed: Claim) -> Asked:
     InvalidParametersError
         Its options cannot be used.
     ComputationError
-        Its owner may not run anything, or its dates are in no calendar.
+        Its owner may not run anything.
     """
     if not claimed.owner_is_active:
         raise ComputationError("its owner's account is not active")
@@ -38,20 +38,13 @@ def asked_by(claimed: Claim) -> Asked:
         strategy=claimed.strategy,
         # two places say what it starts with; the column is the one that has checks
         rules=options.rules.model_copy(update={"initial_capital": float(claimed.initial_capital)}),
-        start=_date(claimed.start),
-        end=_date(claimed.end),
+        start=dt.date.fromisoformat(claimed.start),
+        end=dt.date.fromisoformat(claimed.end),
         benchmark=claimed.benchmark,
         name=claimed.name,
         risk_free=options.risk_free,
         proxies=options.proxies,
     )
-
-
-def _date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise ComputationError(f"the date {text} is too far away") from None
 
 
 def record_of(chosen: Chosen) -> StrategyRecord:

@@ -72,6 +72,9 @@ ALTER TABLE "sign_in_throttles"
 -- backtests: an attempt that may be rescued is one of a worker of ours; whoever else sets a row to
 -- running (a web application that computes by itself) has no lease, and is left alone
 ALTER TABLE "backtests"
+    -- what no client's calendar has would break the list of whoever owns it
+    ADD CONSTRAINT "backtests_dates_in_calendar"
+        CHECK ("start_date" >= '0001-01-01' AND "end_date" <= '9999-12-31'),
     ADD CONSTRAINT "backtests_priority_range" CHECK ("priority" BETWEEN -100 AND 100),
     ADD CONSTRAINT "backtests_attempts_not_negative" CHECK ("attempts" >= 0),
     ADD CONSTRAINT "backtests_lease_when_running"
