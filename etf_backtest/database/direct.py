@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, cast
+from weakref import WeakKeyDictionary
 
-from etf_backtest.errors import DatabaseUrlError
+from etf_backtest.errors import DatabaseConnectionError, DatabaseUrlError
 
 if TYPE_CHECKING:
     import asyncpg
@@ -19,6 +21,10 @@ _kept: ContextVar[tuple[DatabaseUrl, asyncpg.Pool[asyncpg.Record]] | None] = Con
     "_kept", default=None
 )
 """Connections that are open already, for who reads again and again."""
+_room: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[DatabaseUrl, asyncio.Semaphore]] = (
+    WeakKeyDictionary()
+)
+_holds_one: ContextVar[bool] = ContextVar("_holds_one", default=False)
 _CLOSE_WITHIN: Final = 2.0
 """Seconds, where the server does not answer any more."""
 
@@ -48,8 +54,13 @@ async def kept_connections(url: DatabaseUrl, *, most: int) -> AsyncIterator[None
 async def direct_connection(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
     """One connection to the database, closed at the end (see `kept_connections`).
 
+    At most `connection_limit` of the URL are open at once in a process; who asks for another waits,
+    unless one is open around the call: that would wait for itself.
+
     Raises
     ------
+    DatabaseConnectionError
+        The server takes no more connections, or none just now.
     DatabaseUrlError
         A connection pooler stands between, and the URL does not say so.
     """
@@ -70,15 +81,45 @@ async def direct_connection(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connectio
 
 @asynccontextmanager
 async def _connected(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
-    import asyncpg
 
     kept = _kept.get()
     if kept is not None and kept[0] == url:
         async with kept[1].acquire() as lent:
             yield cast("asyncpg.Connection[asyncpg.Record]", lent)
         return
-    connection = await asyncpg.connect(**url.asyncpg_arguments())
+    if _holds_one.get():
+        async with _opened(url) as connection:
+            yield connection
+        return
+    async with _room_for(url):
+        _holds_one.set(True)
+        try:
+            async with _opened(url) as connection:
+                yield connection
+        finally:
+            _holds_one.set(False)
+
+
+@asynccontextmanager
+async def _opened(url: DatabaseUrl) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    import asyncpg
+
+    try:
+        connection = await asyncpg.connect(**url.asyncpg_arguments())
+    except (asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DatabaseConnectionError(url.server, reason, sqlstate=error.sqlstate) from error
     try:
         yield connection
     finally:
         await connection.close()
+
+
+def _room_for(url: DatabaseUrl) -> asyncio.Semaphore:
+    rooms = _room.setdefault(asyncio.get_running_loop(), {})
+    if url not in rooms:
+        limit = url.parameter("connection_limit")
+        # the engine's own standard, which has as many beside these
+        most = int(limit) if limit and limit.isdecimal() else 2 * (os.cpu_count() or 1) + 1
+        rooms[url] = asyncio.Semaphore(max(1, most))
+    return rooms[url]

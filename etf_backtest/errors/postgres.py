@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from etf_backtest.errors.base import EtfBacktestError
 
@@ -52,13 +53,19 @@ class ClusterVersionError(EmbeddedServerError):
         self.expected = expected
 
 
+TOO_MANY: Final = "53300"
+"""SQLSTATE of a server that has as many connections as it takes."""
+
+
 class DatabaseConnectionError(EtfBacktestError):
     """The server of DATABASE_URL is not there or refuses us."""
 
     def __init__(self, server: str, reason: str, *, sqlstate: str | None = None) -> None:
         super().__init__(
             f"cannot connect to the database server {server}: {reason}",
-            remedy="check DATABASE_URL and that the server runs, "
+            remedy="try again when others are done, or raise the server's max_connections"
+            if sqlstate == TOO_MANY
+            else "check DATABASE_URL and that the server runs, "
             "or unset it to use the embedded server",
         )
         self.server = server
