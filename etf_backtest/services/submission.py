@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final, Unpack
 
+from etf_backtest.database.models import ForeignKeyViolationError
 from etf_backtest.database.queue_calls import cancel_jobs
 from etf_backtest.errors import (
     InvalidParametersError,
@@ -14,7 +15,7 @@ from etf_backtest.errors import (
 )
 from etf_backtest.services.acting import Who, acting_user
 from etf_backtest.services.limits import room_for_backtest
-from etf_backtest.services.request import RunArguments, asked_for, check_request
+from etf_backtest.services.request import RunArguments, asked_for, check_request, choose
 from etf_backtest.services.stored_backtests import look_up_backtest
 from etf_backtest.services.stored_run import pending_row
 
@@ -66,14 +67,24 @@ async def submit_backtest(
             "submit_backtest",
             [f"priority: expected a whole number from {lowest} to {highest}, got {priority!r}"],
         )
-    request = await check_request(db, asked_for(**asked), await acting_user(db, user))
-    async with db.tx(max_wait=ROOM_WITHIN, timeout=ROOM_WITHIN) as transaction:
-        await room_for_backtest(transaction, request.actor, db.settings)
-        now = await _time_of(transaction)
-        return await transaction.backtest.create(
-            data={**pending_row(request), "priority": priority, "queuedAt": now, "createdAt": now},
-            include={"portfolio": True, "strategy": True},
-        )
+    wanted = asked_for(**asked)
+    request = await check_request(db, wanted, await acting_user(db, user))
+    try:
+        async with db.tx(max_wait=ROOM_WITHIN, timeout=ROOM_WITHIN) as transaction:
+            await room_for_backtest(transaction, request.actor, db.settings)
+            now = await _time_of(transaction)
+            return await transaction.backtest.create(
+                data={
+                    **pending_row(request),
+                    "priority": priority,
+                    "queuedAt": now,
+                    "createdAt": now,
+                },
+                include={"portfolio": True, "strategy": True},
+            )
+    except ForeignKeyViolationError:  # portfolio or strategy were deleted just now: say which
+        await choose(db, wanted, request.actor)
+        raise
 
 
 async def cancel_backtest(db: Database, backtest_id: str, *, user: Who = None) -> Backtest:

@@ -9,7 +9,9 @@ import asyncio
 import datetime as dt
 import time
 from pathlib import Path
+from uuid import UUID
 
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -158,6 +160,32 @@ async def test_a_tier_has_room_for_so_many_whoever_asks_at_once(
         with pytest.raises(LimitReachedError):
             await retry_backtest(db, stored[0], user=actor)
         assert (await progress_of(db, [stored[0]], user=actor))[0].status == "failed"
+
+
+async def test_a_portfolio_that_goes_while_it_is_submitted_is_said_to_be_gone(
+    ready: Database,
+) -> None:
+    """The lock on the user's row holds the submission up after all that it checks."""
+    actor = await other_user(ready)
+    connection = await asyncpg.connect(**ready.url.asyncpg_arguments())
+    try:
+        async with connection.transaction():
+            await connection.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", UUID(actor.id))
+            asked = asyncio.create_task(
+                submit_backtest(ready, portfolio="p", strategy="buy-and-hold", user=actor)
+            )
+            async with asyncio.timeout(30):
+                while not await connection.fetchval(  # noqa: ASYNC110  # no event tells
+                    "SELECT count(*) FROM pg_locks WHERE NOT granted"
+                    " AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+                ):
+                    await asyncio.sleep(0.02)
+            await connection.execute("DELETE FROM portfolios WHERE user_id = $1", UUID(actor.id))
+        with pytest.raises(NotFoundError, match="there is no portfolio 'p'"):
+            await asked
+    finally:
+        await connection.close()
+    assert await ready.backtest.count() == 0
 
 
 async def test_pending_and_running_ones_can_be_cancelled_and_nothing_else(
