@@ -18,11 +18,13 @@ _ENTER: Final = """
 SELECT set_config('search_path', quote_ident(queue), true)
 FROM (
     SELECT CASE nspname WHEN 'public' THEN 'etf_backtest_queue'
-                        ELSE 'queue_of_' || left(nspname, 54) END AS queue
+                        ELSE 'queue_of_' || left(nspname, 54) END AS queue,
+           relowner
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE pg_class.oid = 'backtests'::regclass
 ) AS place
-WHERE to_regprocedure(format('%I.%s', queue, $1::text)) IS NOT NULL
+JOIN pg_proc ON pg_proc.oid = to_regprocedure(format('%I.%s', queue, $1::text))
+WHERE pg_has_role(proowner, relowner, 'MEMBER')
 """
 
 

@@ -150,7 +150,11 @@ def _options(url: DatabaseUrl) -> str:
     if url.pooled:
         return given or ""  # whoever gives pgbouncer options has told it to take them
     path = '"' + queue_schema(url).replace('"', '""') + '"'
-    settings = {"search_path": path.replace("\\", "\\\\").replace(" ", "\\ ")}
+    settings = {
+        "search_path": path.replace("\\", "\\\\").replace(" ", "\\ "),
+        # where the database's default is stricter, two workers at once would be conflicts
+        "default_transaction_isolation": "read\\ committed",
+    }
     if url.socket_directory is None:
         settings |= {
             "tcp_keepalives_idle": str(_IDLE),

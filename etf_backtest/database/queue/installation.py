@@ -238,6 +238,19 @@ async def _apply(connection: Connection, library: QueueLibrary, names: Sequence[
 
 
 async def _make_functions(connection: Connection, schema: str, home: str) -> None:
+    owner: str | None = await connection.fetchval(
+        "SELECT pg_get_userbyid(relowner) FROM pg_class"
+        " WHERE oid = to_regclass(format('%I.backtests', $1::text))"
+        " AND NOT pg_has_role(current_user, relowner, 'MEMBER')",
+        home,
+    )
+    if owner is not None:
+        # its triggers would call nothing of this role's
+        raise QueueRightError(
+            schema,
+            f"the tables are another role's: {owner}",
+            remedy="let that one deploy: etf-backtest migrate deploy",
+        )
     script = read_script("functions.sql")
     for quote in _QUOTES:
         if quote in schema or quote in home:

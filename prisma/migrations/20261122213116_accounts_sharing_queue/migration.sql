@@ -152,11 +152,15 @@ $$;
 -- application, plain SQL) has thereby queued it: these triggers tell the queue, which has tables
 -- and functions in a schema of its own beside ours (etf_backtest_queue; queue_of_NAME where our
 -- tables are in the schema NAME instead of public). migrate deploy installs it; where it is not
--- installed, rows wait, and are found when it is.
+-- installed, rows wait, and are found when it is. What is called runs with the rights of whoever
+-- writes the row, so it must belong to somebody who may act as the table's owner: others could have
+-- made a schema of that name.
 CREATE FUNCTION "tell_backtest_queue"() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 DECLARE
     queue CONSTANT TEXT := CASE TG_TABLE_SCHEMA WHEN 'public' THEN 'etf_backtest_queue'
                            ELSE 'queue_of_' || left(TG_TABLE_SCHEMA, 54) END;
+    called CONSTANT TEXT := CASE TG_OP WHEN 'DELETE' THEN 'forget_backtests'
+                            ELSE 'defer_backtests' END;
     touched UUID[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -166,14 +170,13 @@ BEGIN
     ELSE
         SELECT array_agg(id) INTO touched FROM gone WHERE status IN ('pending', 'running');
     END IF;
-    IF touched IS NULL
-       OR to_regprocedure(format('%I.defer_backtests(uuid[])', queue)) IS NULL THEN
-        RETURN NULL;
-    END IF;
-    IF TG_OP = 'DELETE' THEN
-        EXECUTE format('SELECT %I.forget_backtests($1)', queue) USING touched;
-    ELSE
-        EXECUTE format('SELECT %I.defer_backtests($1)', queue) USING touched;
+    IF touched IS NOT NULL AND EXISTS (
+        SELECT FROM pg_proc AS function, pg_class AS ours
+        WHERE function.oid = to_regprocedure(format('%I.%I(uuid[])', queue, called))
+          AND ours.oid = TG_RELID
+          AND pg_has_role(function.proowner, ours.relowner, 'MEMBER')
+    ) THEN
+        EXECUTE format('SELECT %I.%I($1)', queue, called) USING touched;
     END IF;
     RETURN NULL;
 END

@@ -285,6 +285,12 @@ async def test_a_missing_right_is_named(
     )
     assert grant in said[0]
     await connection.execute(grant)
+    # without the right to act as the owner of the tables its functions would never be called
+    await connection.execute("ALTER TABLE backtests OWNER TO postgres")
+    await connection.execute('GRANT ALL ON backtests TO "Ada"')
+    assert await deploy_queue(limited, said.append) == 1
+    assert "the tables are another role's: postgres" in said[1]
+    await connection.execute('ALTER TABLE backtests OWNER TO "Ada"')
     assert await deploy_queue(limited, said.append) == 0
 
     # somebody else's queue, which is as it should be, needs no right

@@ -29,7 +29,7 @@ from tests.integration.queue.jobs import (
     on_queue,
     set_status,
 )
-from tests.integration.schema.rows import PORTFOLIO, STRATEGY, USER
+from tests.integration.schema.rows import PORTFOLIO, STRATEGY, USER, insert_one_of_each
 
 ROW: dict[str, Any] = {
     "userId": USER.strip("'"),
@@ -114,6 +114,32 @@ async def test_sql_queues_from_any_search_path(connection: Connection) -> None:
     await add(connection, 2)
     await set_status(connection, 2, "failed", "pending")
     assert await jobs(connection) == [(1, "todo", 0), (2, "todo", 0)]
+
+
+async def test_a_schema_that_somebody_else_made_is_not_obeyed(
+    database_url: str,
+) -> None:
+    """What it holds would run with the rights of whoever inserts a backtest: a superuser's here."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        await connection.execute(
+            "CREATE ROLE mallory;"
+            f" GRANT CREATE ON DATABASE {database_url.rpartition('/')[2]} TO mallory;"
+            " SET ROLE mallory;"
+            f" CREATE SCHEMA {SCHEMA};"
+            f" CREATE FUNCTION {SCHEMA}.defer_backtests(uuid[]) RETURNS void LANGUAGE plpgsql"
+            " AS $$BEGIN ALTER ROLE mallory SUPERUSER; END$$;"
+            f" CREATE FUNCTION {SCHEMA}.forget_backtests(uuid[]) RETURNS void LANGUAGE plpgsql"
+            " AS $$BEGIN ALTER ROLE mallory SUPERUSER; END$$;"
+            " RESET ROLE;"
+        )
+        await insert_one_of_each(connection, before="performance_metrics")
+        await connection.execute("DELETE FROM backtests")
+        query = "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'"
+        assert await connection.fetchval(query) is False
+        await connection.execute("DROP OWNED BY mallory; DROP ROLE mallory")
+    finally:
+        await connection.close()
 
 
 @pytest.mark.each_postgres
