@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 from collections import Counter
@@ -29,6 +30,8 @@ STRIKES = {
     "swallowed": 1,
 }
 """So often of every 21."""
+JOBS_A_STRIKE = 20
+"""On a slow machine there would be one for every few jobs, and no end."""
 WITHIN = 240
 """Seconds for everything, on a machine that others use, too."""
 
@@ -43,6 +46,8 @@ class Fate:
         self._way = way
         self._random = random.Random(seed)
         self._planned: list[str] = []
+        # two deaths of the same computation would be final: each worker's turn comes seldom
+        self._turns = itertools.cycle(NAMES)
 
     def pause(self) -> float:
         """Seconds until the next strike."""
@@ -63,6 +68,7 @@ class Fate:
             self._workers.kill(victim)
             self._workers.start(victim, self.url(victim))
         elif what in CHILDREN:
+            victim = next(self._turns) if what == "computation" else victim
             if not self._workers.kill_child(victim, CHILDREN[what]):
                 return
         elif what == "postgres":
@@ -77,7 +83,7 @@ class Fate:
 
 
 async def until_ended(world: World, fate: Fate | None, deadline: float) -> None:
-    """Strike while more than a tenth is left; then let them finish."""
+    """Strike until that was often enough, or a tenth is left; then let them finish."""
     while time.monotonic() < deadline:
         try:
             statuses = await world.statuses()
@@ -86,7 +92,7 @@ async def until_ended(world: World, fate: Fate | None, deadline: float) -> None:
         left = statuses["pending"] + statuses["running"]
         if left == 0:
             return
-        if fate is not None and left > JOBS / 10:
+        if fate is not None and left > JOBS / 10 and fate.done.total() < JOBS / JOBS_A_STRIKE:
             await fate.strike()
         await asyncio.sleep(0.3 if fate is None else fate.pause())
     raise AssertionError(f"not all have ended: {await world.statuses()}")
