@@ -297,7 +297,8 @@ async def test_a_missing_right_is_named(
     await connection.execute('REASSIGN OWNED BY "Ada" TO postgres')
     assert await deploy_queue(limited, said.append) == 0
     await connection.execute(
-        f"DELETE FROM {SCHEMA}.installed_migrations WHERE name LIKE 'etf_backtest/%'"
+        'ALTER TABLE backtests OWNER TO "Ada";'
+        f" DELETE FROM {SCHEMA}.installed_migrations WHERE name LIKE 'etf_backtest/%'"
     )
     with pytest.raises(QueueRightError, match="let that one deploy: postgres"):
         await install_queue(limited)
