@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,7 +71,7 @@ def worker(
             + ("" if once else "; Ctrl-C stops it")
         )
         await backtests.run()
-        console.narrate("the worker has stopped")
+        _narrate("the worker has stopped")
 
     _show_log()
     run(_when_there(work, patient=not once))
@@ -106,19 +107,26 @@ def _stop_on_signals(backtests: BacktestWorker, grace: float) -> None:
     def stop(number: int) -> None:
         if backtests.is_stopping:
             backtests.kill_children()
-            sys.stderr.write("stopped at once: other workers run again what it was at\n")
-            sys.stderr.flush()
+            with suppress(OSError):
+                sys.stderr.write("stopped at once: other workers run again what it was at\n")
+                sys.stderr.flush()
             os._exit(128 + number)
-        console.narrate(
+        backtests.stop()
+        _narrate(
             f"stopping: running backtests get {grace:g} s, then others run them; "
             "once more stops it at once"
         )
-        backtests.stop()
 
     loop = asyncio.get_running_loop()
     handler: Callable[[int], None] = stop
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, handler, number)
+
+
+def _narrate(message: str) -> None:
+    """Say it where somebody reads: a terminal may be closed by now, and a pipe's reader gone."""
+    with suppress(OSError, SystemExit):  # the latter is Rich's for a pipe that nobody reads
+        console.narrate(message)
 
 
 def _show_log() -> None:

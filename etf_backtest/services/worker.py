@@ -82,7 +82,7 @@ class BacktestWorker:
         self._options = options or WorkerOptions()
         self._children = ComputingChildren(memory=self._options.memory)
         self._runner = BacktestRunner(db, self._children, self._options)
-        self._running: set[int] = set()
+        self._running: dict[int, asyncio.Task[Any] | None] = {}
         self._worker: Worker | None = None
         self._connector: PatientConnector | None = None
         self._stopping = asyncio.Event()
@@ -96,7 +96,6 @@ class BacktestWorker:
         """Begin nothing new, give running jobs their time of grace, and then back to the queue."""
         self._stopping.set()
         if self._worker is not None:
-            self._worker.shutdown_graceful_timeout = self._options.grace
             self._worker.stop()  # type: ignore[no-untyped-call]  # the library's own
         if self._connector is not None:
             self._connector.give_up_in(self._options.grace + FIRST_PAUSE)
@@ -123,6 +122,8 @@ class BacktestWorker:
                 self._open_app() as (app, connector),
             ):
                 self._connector = connector
+                if self.is_stopping:
+                    return
                 if not await app.check_connection_async():
                     raise QueueMissingError(queue_schema(self._db.url))
                 app.task(name=TASK, pass_context=True, retry=BackOff(clock, self._options))(
@@ -190,14 +191,35 @@ class BacktestWorker:
         running = self._worker.run()  # type: ignore[no-untyped-call]  # the library's own
         working: asyncio.Task[None] = asyncio.create_task(running)
         rescuing = asyncio.create_task(self._rescue(rescue))
+        ending = asyncio.create_task(self._end_in_time())
         try:
+            # its first step forgets that it was stopped before
+            await asyncio.sleep(0)
+            if self.is_stopping:
+                self.stop()
             await asyncio.wait((working,))
         finally:
             rescuing.cancel()
-            working.cancel()  # of no effect where it has ended
+            if not working.done():
+                self._stopping.set()
+                working.cancel()
             await asyncio.gather(working, rescuing, return_exceptions=True)
+            ending.cancel()
+            await asyncio.gather(ending, return_exceptions=True)
             self._worker = None
         return working.exception()
+
+    async def _end_in_time(self) -> None:
+        """Give back what still runs some time after the request to stop.
+
+        With `once` the library may be waiting for the last ones already, and does so without end.
+        """
+        await self._stopping.wait()
+        if self._options.once:
+            await asyncio.sleep(self._options.grace)
+            for task in self._running.values():
+                if task is not None:
+                    task.cancel()
 
     def _library_worker(self, app: App) -> Worker:
         from procrastinate.worker import Worker
@@ -223,14 +245,14 @@ class BacktestWorker:
         from procrastinate.job_context import AbortReason
 
         job_id = context.job.id or 0
-        self._running.add(job_id)
+        self._running[job_id] = asyncio.current_task()
         try:
             await self._runner.run(
                 backtest_id,
                 stopping=lambda: context.abort_reason() is not AbortReason.USER_REQUEST,
             )
         finally:
-            self._running.discard(job_id)
+            self._running.pop(job_id, None)
 
     async def _rescue(self, rescue: Rescue) -> None:
         """Put right what others have left, and what was lost of our own, again and again."""
