@@ -1,9 +1,10 @@
 """Who may see, change and run what: here it is decided, and nowhere else.
 
 Each function gives the condition that rows of a kind fulfil for an actor; services put it into
-every query by which somebody's request reaches a row. Owners see, change and run all of theirs.
-All see the public portfolios of active users, and see and run the strategies of the system. A
-backtest is visible to others when it is shared itself and its portfolio is public.
+every query by which somebody's request reaches a row. Where one statement of SQL has to find a row
+and change it, its condition on `user_id` is that of "change". Owners see, change and run all of
+theirs. All see the public portfolios of active users, and see and run the strategies of the system.
+A backtest is visible to others when it is shared itself and its portfolio is public.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from etf_backtest.database.models import (
+        Backtest,
         BacktestWhereInput,
+        Portfolio,
         PortfolioWhereInput,
         StrategyWhereInput,
         UserWhereInput,
@@ -23,6 +26,11 @@ Action: TypeAlias = Literal["see", "change", "run"]
 """What somebody wants with a row; deleting and sharing are changes."""
 
 _ACTIVE: UserWhereInput = {"isActive": True}
+
+
+def is_own(row: Portfolio | Backtest, actor: Actor) -> bool:
+    """Whether a row that was found is the actor's: what is told beside it may be told, too."""
+    return row.userId == actor.id
 
 
 def public_portfolios() -> PortfolioWhereInput:

@@ -88,11 +88,13 @@ async def find_backtest(
     NotFoundError, AmbiguousIdError
         There is none, or more than one, among those that the user may see.
     """
-    found = await look_up_backtest(db, backtest_id, to=to, user=user)
-    row = await db.backtest.find_unique(
-        where={"id": found.id}, include={"metrics": True, "portfolio": True, "strategy": True}
+    actor = await acting_user(db, user)
+    found = await look_up_backtest(db, backtest_id, to=to, user=actor)
+    row = await db.backtest.find_first(
+        where={"AND": [{"id": found.id}, backtests_to(to, actor)]},
+        include={"metrics": True, "portfolio": True, "strategy": True},
     )
-    if row is None:  # it was deleted just now
+    if row is None:  # it was deleted just now, or is not shared any more
         raise NotFoundError("backtest", backtest_id, known=(), command="backtest list")
     return row
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from etf_backtest.database.price_history import changes_between
 from etf_backtest.database.price_store import price_state
 from etf_backtest.errors import EtfBacktestError, NothingToVerifyError
+from etf_backtest.services.access import is_own
 from etf_backtest.services.acting import Who, acting_user
 from etf_backtest.services.comparison import FIRST_PARTS, PARTS, Data, Difference, differences
 from etf_backtest.services.metrics_row import metrics_row
@@ -117,7 +118,7 @@ async def verify_backtest(
     stored = stored_results(row)
     inputs = RunInputs.of(row)
     notes = [*_unverifiable(row, stored)]
-    if row.userId == actor.id:  # what became of others' portfolios and strategies is theirs
+    if is_own(row, actor):  # what became of others' portfolios and strategies is theirs
         notes += [note async for note in _rows_edited(db, row, stored)]
     engine = list(_engine_changed(row, stored))
     revised = await revised_since(db.url, inputs)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ONE_AT_A_TIME: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0)) AS ours"
+# A worker that is halted in the middle of it (SIGSTOP, a laptop that sleeps) must not keep the
+# others from it.
+_GIVES_WAY: Final = "SELECT set_config('idle_in_transaction_session_timeout', '60s', true)"
 
 # Running under an attempt's id, with a lease that has ended, and no job in which somebody could
 # still see to it. A trigger queues what becomes pending.
@@ -57,9 +60,13 @@ _NOT_OURS_ANY_MORE: Final = """
 SELECT id FROM procrastinate_jobs
 WHERE status = 'doing' AND worker_id = %(worker)s AND NOT (id = ANY(%(running)s::bigint[]))
 """
-_IS_KNOWN: Final = (
-    "SELECT EXISTS (SELECT FROM procrastinate_workers WHERE id = %(worker)s) AS known"
-)
+# The table, too: in one that has taken its place (after a restore, or a reset) the number may be
+# another worker's, and two of one number would take each other's jobs for lost.
+_IS_KNOWN: Final = """
+SELECT EXISTS (SELECT FROM procrastinate_workers WHERE id = %(worker)s) AS known,
+       (SELECT database.oid FROM pg_database AS database WHERE datname = current_database())::text
+       || ' ' || 'procrastinate_workers'::regclass::oid::text AS place
+"""
 _TAKE_BACK: Final = """
 UPDATE procrastinate_jobs SET worker_id = %(worker)s
 WHERE id = ANY(%(running)s::bigint[]) AND status = 'doing' AND worker_id IS NULL
@@ -91,6 +98,7 @@ class Rescue:
         self._lock = f"etf_backtest rescue {queue_schema(url)}"
         self._suspects: frozenset[int] = frozenset()
         self._cleaned = -1e9
+        self._place: str | None = None
 
     async def of_all(self) -> None:
         """See to everybody's jobs, unless another worker is just doing that.
@@ -101,6 +109,7 @@ class Rescue:
         if time.monotonic() - self._connector.last_away < self._stalled_after:
             return
         async with self._connector.pool.connection() as connection, connection.transaction():
+            await connection.execute(_GIVES_WAY)
             ours = await (await connection.execute(_ONE_AT_A_TIME, (self._lock,))).fetchone()
             if ours is None or not ours[0]:
                 return
@@ -156,7 +165,9 @@ class Rescue:
     async def register_again(self, worker: Worker, running: frozenset[int]) -> int:
         """Say that a worker that others took for dead is alive, with what it is running."""
         row = await self._connector.execute_query_one_async(_IS_KNOWN, worker=worker.worker_id)
-        if not row["known"] or worker.worker_id is None:
+        before, self._place = self._place, row["place"]
+        moved = before not in (None, self._place)
+        if not row["known"] or moved or worker.worker_id is None:
             worker.worker_id = await self._jobs.register_worker()
             await self._connector.execute_query_async(
                 _TAKE_BACK, worker=worker.worker_id, running=list(running)
