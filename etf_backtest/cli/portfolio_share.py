@@ -96,7 +96,8 @@ def delete(name: OWN, yes: YES = False, json: JSON = False) -> None:
         return row, await count_backtests(db, row)
 
     portfolio, backtests = with_database(found)
-    confirm(f"delete the portfolio {portfolio.name} and {_backtests(backtests)} of it?", yes=yes)
+    with_them = f" and {_backtests(backtests)} of it" if backtests else ""
+    confirm(f"delete the portfolio {portfolio.name}{with_them}?", yes=yes)
     deleted = with_database(lambda db: delete_portfolio(db, portfolio.id))
     if json:
         console.show_json({"id": portfolio.id, "name": portfolio.name, "backtests": deleted})

@@ -15,7 +15,8 @@ class OthersPortfolioError(EtfBacktestError):
     def __init__(self, name: str, portfolio_id: str) -> None:
         super().__init__(
             f"the portfolio {quoted(name)} is somebody else's: you may look at it, not run it",
-            remedy=f"copy it and run the copy: etf-backtest portfolio copy {portfolio_id}",
+            remedy="copy it and run the copy: "
+            f"etf-backtest portfolio copy {portfolio_id} --name NAME",
         )
         self.name = name
         self.portfolio_id = portfolio_id

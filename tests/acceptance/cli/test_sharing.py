@@ -66,7 +66,7 @@ def test_share_a_portfolio_and_copy_it(cli: RunCli) -> None:
     run = ("backtest", "run", "-p", portfolio_id, "-s", "hold")
     assert cli(*run, *BOBS, code=1).err == (
         "error: the portfolio 'even' is somebody else's: you may look at it, not run it -> copy it "
-        f"and run the copy: etf-backtest portfolio copy {portfolio_id}\n"
+        f"and run the copy: etf-backtest portfolio copy {portfolio_id} --name NAME\n"
     )
     copied = cli("portfolio", "copy", portfolio_id, "--name", "of Ann", *BOBS)
     assert copied.err == "copied as of Ann: AAA 50.00%, BBB 50.00%\n"
@@ -148,6 +148,10 @@ def test_delete_asks_and_says_what_goes_with_it(cli: RunCli) -> None:
     gone = cli("portfolio", "delete", "even", "--yes", *ANNS)
     assert gone.err == "deleted even and 2 backtests of it\n"
     assert cli("backtest", "list", "--json", *ANNS).data == []
+    cli("portfolio", "create", "idle", "AAA=1", *ANNS)
+    assert cli("portfolio", "delete", "idle", *ANNS, code=2).err == (
+        "error: not confirmed: delete the portfolio idle? -> repeat it with --yes\n"
+    )
     assert cli("strategy", "delete", "hold", *ANNS, code=2).err == (
         "error: not confirmed: delete the strategy hold? -> repeat it with --yes\n"
     )
