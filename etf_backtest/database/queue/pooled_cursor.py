@@ -15,7 +15,10 @@ from psycopg.rows import DictRow
 
 def pooled_cursor(schema: str) -> type[AsyncCursor[DictRow]]:
     """A class of cursors that look into `schema`; for the driver's `cursor_factory`."""
-    path = sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(schema))
+    # enable_sort: see `connector`
+    path = sql.SQL("SET LOCAL search_path = {}; SET LOCAL enable_sort = off").format(
+        sql.Identifier(schema)
+    )
 
     class PooledCursor(AsyncCursor[DictRow]):
         async def execute(self, query: Any, params: Any = None, **options: Any) -> Self:

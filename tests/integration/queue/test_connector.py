@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from typing import Final
@@ -22,7 +23,8 @@ from tests.integration.queue.jobs import Connection, add, identity
 SEEN: Final = (
     "SELECT current_setting('search_path') AS path, current_setting('application_name') AS name,"
     " current_setting('tcp_user_timeout') AS lost_after, current_schema() AS schema,"
-    " inet_client_addr() IS NULL AS on_socket"
+    " inet_client_addr() IS NULL AS on_socket,"
+    " current_setting('transaction_isolation') AS isolation"
 )
 
 
@@ -36,7 +38,11 @@ async def ask(url: DatabaseUrl) -> dict[str, object]:
         await pool.close_async()
 
 
-async def test_the_url_alone_decides(queue_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_url_alone_decides(
+    queue_url: str, postgres: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = DatabaseUrl.parse(queue_url).database
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = serializable")
     with monkeypatch.context() as environment:
         for name, value in {
             "PGHOSTADDR": "127.9.9.9",
@@ -55,6 +61,7 @@ async def test_the_url_alone_decides(queue_url: str, monkeypatch: pytest.MonkeyP
         "lost_after": "30000",
         "schema": "etf_backtest_queue",
         "on_socket": False,
+        "isolation": "read committed",
     }
     more = "?application_name=mine&connect_timeout=2.5&options=-c%20search_path%3Dpublic"
     seen = await ask(DatabaseUrl.parse(queue_url + more))
@@ -135,6 +142,31 @@ async def test_pgbouncer_needs_no_search_path_of_a_session(
         assert len(list(await app.job_manager.list_jobs_async(status="todo"))) == 1
     with pytest.raises(DatabaseUrlError, match="schema cannot be combined with pgbouncer=true"):
         connector(replace(url, parameters=(*url.parameters, ("schema", "x"))), size=1)
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+async def test_a_job_is_fetched_soon_from_many_that_statistics_know_nothing_of(
+    queue_url: str, connection: Connection, start_pgbouncer: StartPgBouncer, pooled: bool
+) -> None:
+    """By the plan of an empty table 30,000 jobs take half a minute: each is compared with all."""
+    await connection.execute("VACUUM ANALYZE etf_backtest_queue.procrastinate_jobs")
+    async with connection.transaction():
+        # only statistics of the table count, so no rows of ours, and no triggers
+        await connection.execute("SET LOCAL session_replication_role = replica")
+        await connection.execute(
+            "INSERT INTO etf_backtest_queue.procrastinate_jobs"
+            " (queue_name, task_name, lock, queueing_lock)"
+            " SELECT 'backtests', 'run_backtest', n::text, n::text"
+            " FROM generate_series(1, 30000) AS n"
+        )
+    url = start_pgbouncer().url(queue_url, "pgbouncer=true") if pooled else queue_url
+    app = procrastinate.App(connector=connector(DatabaseUrl.parse(url), size=1))
+    async with app.open_async():
+        number = await app.job_manager.register_worker()
+        async with asyncio.timeout(5):
+            job = await app.job_manager.fetch_job(["backtests"], number)
+    assert job is not None
+    assert job.lock == "1"
 
 
 async def test_the_library_defers_and_fetches_through_it(
