@@ -111,7 +111,7 @@ def test_files_that_hold_no_rates(rates: Path, content: str, message: str) -> No
 
 def test_files_that_cannot_be_read(rates: Path) -> None:
     rates.write_bytes(b"date,rate\n2020-01-01,\xff\n")
-    with pytest.raises(RateError, match="rates.csv: is not UTF-8 .byte 22."):
+    with pytest.raises(RateError, match=r"rates\.csv: is not UTF-8 \(byte 22\)"):
         parse_rate(str(rates), "--cash-rate")
     for text, message in (
         (str(rates.parent / "other.csv"), "other.csv: cannot be read: No such file"),

@@ -33,5 +33,5 @@ def test_ten_million_lines_that_say_nothing_take_no_look_each(tmp_path: Path, li
     """The file has 30 kB; a look at each of its lines takes longer than any test may."""
     path = tmp_path / "prices.csv.gz"
     path.write_bytes(gzip.compress(b"symbol,date,close\n" + line * 10_000_000, mtime=0))
-    with pytest.raises(PriceFileError, match="has no prices in it|100 times its size"):
+    with pytest.raises(PriceFileError, match=r"has no prices in it|100 times its size"):
         batches(path)
