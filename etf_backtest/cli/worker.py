@@ -80,12 +80,16 @@ def worker(
 async def _when_there(work: Callable[[Database], Awaitable[None]], *, patient: bool) -> None:
     """Connect and work; a worker that is started before its database waits for it."""
     import asyncio
+    import signal
 
     from etf_backtest.database.connection import connect
     from etf_backtest.database.models import PrismaError
     from etf_backtest.errors import DatabaseConnectionError
     from etf_backtest.services.jobs.trouble import is_away
 
+    # until the worker is there to be stopped: of a container's first process, which this may be,
+    # the system takes no signal that it has said nothing about
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     waits = False
     while True:
         try:

@@ -51,3 +51,18 @@ def test_it_stops_when_its_terminal_is_gone(queue_url: str, world: World, user_h
     os.close(terminal)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
+
+
+def test_it_ends_while_it_waits_for_its_database() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "etf_backtest", "worker"],
+        env={**os.environ, "DATABASE_URL": "postgresql://etf:etf@127.0.0.1:1/etf"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert "tried again" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=20)
+    # as after Ctrl-C: a container's first process has to see to the signal itself
+    assert (process.returncode, "Traceback" in said) == (130, False)
