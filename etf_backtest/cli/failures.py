@@ -21,6 +21,8 @@ NO_TABLES = "the database has no tables of ours yet, or not all of this version"
 NOT_UPDATED = "bring them up to date with: etf-backtest migrate deploy"
 NOT_ALLOWED = "the database does not let its URL's user do this"
 GRANT = "use another, or give it what it needs: etf-backtest db grant (docs/security.md)"
+REFUSED_RIGHTS = ("42501", "25006")
+"""PostgreSQL's states for a missing right, and for writing where one may only read."""
 OLD_TABLES = "the database's tables are from before an update: a column is not there"
 
 
@@ -42,6 +44,7 @@ def explain(error: BaseException) -> Failure:
     return (
         _explain_prisma(error)
         or _explain_asyncpg(error)
+        or _explain_queue(error)
         or Failure(
             f"internal error: {type(error).__name__}: {error}",
             "run it again with --debug and report what it prints",
@@ -112,3 +115,14 @@ def _explain_asyncpg(error: BaseException) -> Failure | None:
     if isinstance(error, asyncpg.InsufficientPrivilegeError | asyncpg.ReadOnlySQLTransactionError):
         return Failure(f"{NOT_ALLOWED}: {error}", GRANT, 1)
     return Failure(f"the database refuses: {error}", None, 1)
+
+
+def _explain_queue(error: BaseException) -> Failure | None:
+    """What the queue's library could not do on its own connection."""
+    exceptions = sys.modules.get("procrastinate.exceptions")
+    if exceptions is None or not isinstance(error, exceptions.ConnectorException):
+        return None
+    cause = error.__cause__ or error
+    if getattr(cause, "sqlstate", None) in REFUSED_RIGHTS:
+        return Failure(f"{NOT_ALLOWED}: {cause}", GRANT, 1)
+    return Failure(f"the database refuses: {cause}", None, 1)

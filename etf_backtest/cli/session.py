@@ -47,9 +47,10 @@ def with_database(use: Callable[[Database], Awaitable[T]]) -> T:
     """Run `use` on a connected client and disconnect."""
 
     async def connected() -> T:
+        from etf_backtest.cli.console import narrate
         from etf_backtest.database.connection import connect
 
-        async with connect(settings(), log_queries=flags.log_queries) as db:
+        async with connect(settings(), log_queries=flags.log_queries, tell=narrate) as db:
             return await use(db)
 
     return run(connected())
@@ -59,8 +60,9 @@ def with_url(use: Callable[[DatabaseUrl], Awaitable[T]]) -> T:
     """Run `use` on the URL of a database that answers, without the query engine."""
 
     async def resolved() -> T:
+        from etf_backtest.cli.console import narrate
         from etf_backtest.database.postgres import ensure_database
 
-        return await use(await ensure_database(settings()))
+        return await use(await ensure_database(settings(), tell=narrate))
 
     return run(resolved())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from etf_backtest.database.client import Prisma
@@ -31,7 +31,10 @@ class Database(WasmEngineMixin, Prisma):
 
 @asynccontextmanager
 async def connect(
-    settings: Settings | None = None, *, log_queries: bool = False
+    settings: Settings | None = None,
+    *,
+    log_queries: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Database]:
     """Open the database: the one of DATABASE_URL, or the embedded one, started if need be.
 
@@ -41,6 +44,8 @@ async def connect(
         Defaults to those of the environment and `.env`.
     log_queries : bool
         Log every SQL statement to stderr.
+    tell : callable, optional
+        Hears of it when the database of DATABASE_URL was missing and has been created.
 
     Yields
     ------
@@ -48,7 +53,7 @@ async def connect(
         The generated, fully typed client; disconnected at the end.
     """
     settings = settings or load_settings()
-    url = await ensure_database(settings)
+    url = await ensure_database(settings, tell=tell)
     database = Database(use_dotenv=False, log_queries=log_queries, datasource={"url": url.render()})
     database.panels = PanelCache(settings.cache_dir / "panels", settings.cache_size)
     database.settings = settings

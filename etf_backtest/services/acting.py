@@ -56,8 +56,8 @@ async def acting_user(db: Database, user: Who = None) -> Actor:
     if rows:
         return Actor(**rows[0])
     if user is not None:
-        raise NotFoundError("user", user, known=(), command="user list")
+        raise NotFoundError("active user", user, known=(), command="user list")
     local = await local_user(db)
     if not local.isActive:
-        raise NotFoundError("user", local.email, known=(), command="user list")
+        raise NotFoundError("active user", local.email, known=(), command="user list")
     return Actor(local.id, local.email, str(local.subscriptionTier))

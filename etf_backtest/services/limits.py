@@ -98,7 +98,7 @@ async def _locked(
         actor.id,
     )
     if not rows:
-        raise NotFoundError("user", actor.email, known=(), command="user list")
+        raise NotFoundError("active user", actor.email, known=(), command="user list")
     tier = str(rows[0]["tier"])
     limits = Limits() if settings is None else settings.limits
     return tier, limits.of(tier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from etf_backtest.database.identifiers import Composed, quote_identifier, run_composed
@@ -35,11 +36,13 @@ def resolve_url(settings: Settings) -> DatabaseUrl:
     return DatabaseUrl.parse(settings.database_url.get_secret_value(), source=source)
 
 
-async def ensure_database(settings: Settings) -> DatabaseUrl:
+async def ensure_database(
+    settings: Settings, *, tell: Callable[[str], None] | None = None
+) -> DatabaseUrl:
     """The URL of a database that is there and lets us in; a missing one is created.
 
     With DATABASE_URL set nothing but `CREATE DATABASE` is ever done to that server, and only when
-    the named database is missing.
+    the named database is missing; then `tell` hears of it.
 
     Raises
     ------
@@ -61,6 +64,8 @@ async def ensure_database(settings: Settings) -> DatabaseUrl:
         await _visit(url)
     except asyncpg.InvalidCatalogNameError:
         await _create(url)
+        if tell is not None and settings.database_url is not None:
+            tell(f"created the database {url.database} on {url.server}: there was none")
     return url
 
 

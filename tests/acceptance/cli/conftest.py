@@ -94,7 +94,7 @@ def one_connection(settings: Settings) -> Iterator[tuple[Database, asyncio.Runne
         db = runner.run(opened.__aenter__())
 
         @contextlib.asynccontextmanager
-        async def kept(settings: Settings, *, log_queries: bool) -> AsyncIterator[Database]:
+        async def kept(settings: Settings, **_: object) -> AsyncIterator[Database]:
             db.settings = settings
             yield db
 

@@ -15,6 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from etf_backtest.cli import app, session, take_global_flags
+from etf_backtest.cli.user import Tier
+from etf_backtest.database.models import SubscriptionTier
 from etf_backtest.errors import SettingsError
 from tests.acceptance.cli.conftest import RunCli, run_here
 from tests.fixtures.cluster import run_apart
@@ -107,10 +109,15 @@ def test_what_is_no_password_is_one_line(
 def test_values_that_cannot_be_stored_are_refused_before_a_password_is_asked_for() -> None:
     said = run_here("user", "add", "ada", code=1, url=NOWHERE)
     assert "error: 'ada' is not an e-mail address -> give one like" in said.err
-    said = run_here("user", "add", ADA, "--tier", "gold", code=1, url=NOWHERE)
-    assert "there is no tier 'gold' -> give one of free, basic, premium" in said.err
     said = run_here("user", "add", ADA, "--password-stdin", code=1, stdin="short", url=NOWHERE)
     assert "the password is too short -> give one of 8 to 1,024 characters" in said.err
+
+
+def test_a_tier_that_is_none_is_wrong_usage() -> None:
+    for command in (("add", ADA, "--tier"), ("tier", ADA)):
+        said = run_here("user", *command, "gold", code=2, url=NOWHERE)
+        assert "'gold' is not one of 'free'" in said.err
+    assert [tier.value for tier in Tier] == [tier.value for tier in SubscriptionTier]
 
 
 def test_a_password_is_asked_for_twice_on_a_terminal_and_not_shown(
@@ -162,7 +169,7 @@ def test_tiers_doors_and_the_end(cli: RunCli, database_url: str) -> None:
     cli("portfolio", "create", "p", "SPY=1", "--user", ADA)
     cli("user", "deactivate", ADA)
     said = cli("--user", ADA, "portfolio", "list", code=1).err
-    assert said == f"error: there is no user '{ADA}' -> see etf-backtest user list\n"
+    assert said == f"error: there is no active user '{ADA}' -> see etf-backtest user list\n"
     cli("user", "activate", ADA)
     asked = cli("user", "delete", ADA, code=2).err
     counts = "portfolios: 1, strategies: 0, backtests: 0"
@@ -191,7 +198,10 @@ def test_user_says_who_acts_wherever_it_stands(
     assert local["email"] == "local@etf-backtest.invalid"
     assert local["limits"] == {"portfolios": None, "queued": None}
     said = cli("portfolio", "list", "--user", "nobody@example.org", code=1).err
-    assert said == "error: there is no user 'nobody@example.org' -> see etf-backtest user list\n"
+    assert (
+        said
+        == "error: there is no active user 'nobody@example.org' -> see etf-backtest user list\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["--user"], ["--user="], ["--user", "--json"]])

@@ -87,13 +87,16 @@ async def test_a_missing_database_is_created_by_who_may(postgres: Cluster, user_
     name = 'Odd "näme" / 1'
     settings = with_url(creator.with_database(name), user_home)
     before = await databases(postgres)
-    url = await ensure_database(settings)
+    said: list[str] = []
+    url = await ensure_database(settings, tell=said.append)
     assert await databases(postgres) - before == {name}
+    assert said == [f"created the database {name} on {url.server}: there was none"]
     connection = await asyncpg.connect(**url.asyncpg_arguments())
     assert await connection.fetchval("SELECT current_database()") == name
     assert await connection.fetchval("SHOW server_encoding") == "UTF8"
     await connection.close()
-    assert await ensure_database(settings) == url
+    assert await ensure_database(settings, tell=said.append) == url
+    assert len(said) == 1
 
 
 @pytest.mark.each_postgres

@@ -240,7 +240,7 @@ async def world(db: Database) -> World:
 def outcome_of(cell: Cell, thing_id: str, said: str) -> str:
     """The outcome that a message and its remedy stand for; what is absent has but one message."""
     kind = cell.kind
-    if said == f"there is no user '{WHO[cell.who]}' -> see etf-backtest user list":
+    if said == f"there is no active user '{WHO[cell.who]}' -> see etf-backtest user list":
         return "nobody"
     if said == f"there is no {kind} '{thing_id}' -> see etf-backtest {kind} list":
         return "absent"

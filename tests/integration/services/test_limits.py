@@ -155,7 +155,7 @@ async def test_a_copy_counts_and_what_was_deleted_does_not(
 
 async def test_who_was_deactivated_since_has_no_room(db: Database, ann: Actor) -> None:
     await db.user.update(where={"email": ANN}, data={"isActive": False})
-    with pytest.raises(NotFoundError, match=f"^there is no user '{ANN}'"):
+    with pytest.raises(NotFoundError, match=f"^there is no active user '{ANN}'"):
         await create(db, 0, ann)
 
 
