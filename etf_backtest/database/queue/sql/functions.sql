@@ -10,6 +10,11 @@
 -- Anybody may call some of them for any id, so none believes what it is told: a job is made for a
 -- row that is pending, and taken back where there is nothing to run any more.
 
+-- The library looks for other jobs with the same lock at each fetch, and has no index that begins
+-- with it: with many that wait, each fetch would read one of its indexes from end to end.
+CREATE INDEX IF NOT EXISTS etf_backtest_jobs_lock_idx
+    ON %1$I.procrastinate_jobs (lock) WHERE status IN ('todo', 'doing');
+
 -- Pending rows of these ids that have no waiting job get one; a waiting job gets its row's
 -- priority, and waits for nothing else. Returns how many were made.
 CREATE OR REPLACE FUNCTION %1$I.defer_pending(backtest_ids UUID[]) RETURNS BIGINT
