@@ -7,6 +7,7 @@ can read.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +32,14 @@ USER = Annotated[str, typer.Argument(metavar="USER", help="E-mail address or id.
 NO_PASSWORD = Annotated[
     bool, typer.Option("--no-password", help="Nobody can sign in; --user still acts as them.")
 ]
+
+
+class Tier(StrEnum):
+    """How much a user may have (`services.limits`)."""
+
+    FREE = "free"
+    BASIC = "basic"
+    PREMIUM = "premium"
 
 
 def _as_data(user: Account) -> dict[str, object]:
@@ -65,7 +74,7 @@ def add(
     email: Annotated[str, typer.Argument(help="E-mail address that nobody else has.")],
     first_name: Annotated[str | None, typer.Option(help="Shown beside what is shared.")] = None,
     last_name: Annotated[str | None, typer.Option(help="Shown beside what is shared.")] = None,
-    tier: Annotated[str, typer.Option(help="free, basic or premium.")] = "free",
+    tier: Annotated[Tier, typer.Option(help="What they may have.")] = Tier.FREE,
     password_stdin: FROM_STDIN = False,
     password_file: FROM_FILE = None,
     no_password: NO_PASSWORD = False,
@@ -75,10 +84,9 @@ def add(
 
     Example: etf-backtest user add ada@example.org --tier premium
     """
-    from etf_backtest.services.accounts import check_email, check_tier, create_user
+    from etf_backtest.services.accounts import check_email, create_user
 
     check_email(email.strip())  # before somebody types a password for nothing
-    check_tier(tier)
     password = new_password(password_stdin, password_file, none=no_password)
 
     async def added(db: Database) -> Account:
@@ -88,7 +96,7 @@ def add(
             password=password,
             first_name=first_name,
             last_name=last_name,
-            tier=tier,
+            tier=tier.value,
         )
 
     user = with_database(added)
@@ -243,11 +251,11 @@ def verify(
 
 
 @app.command()
-def tier(user: USER, tier: Annotated[str, typer.Argument(help="free, basic or premium.")]) -> None:
+def tier(user: USER, tier: Annotated[Tier, typer.Argument(help="What they may have.")]) -> None:
     """Give a user another tier; what they have already stays."""
     from etf_backtest.services.accounts import set_tier
 
-    account = with_database(lambda db: set_tier(db, user, tier))
+    account = with_database(lambda db: set_tier(db, user, tier.value))
     console.narrate(f"{account.email} has the tier {account.tier}")
 
 
