@@ -53,7 +53,9 @@ def grant(
     """
     from etf_backtest.database.roles import RoleKind, grant_role
 
-    password = _password(role, create=create, from_stdin=password_stdin, file=password_file)
+    password = _password(
+        role, create=create, dry_run=dry_run, from_stdin=password_stdin, file=password_file
+    )
 
     async def granted(url: DatabaseUrl) -> GrantReport:
         return await grant_role(
@@ -78,17 +80,23 @@ def _show(report: GrantReport, *, json: bool, dry_run: bool) -> None:
         }
         console.show_json(facts)
         return
-    for statement in report.statements:
-        console.show_line(f"{statement};")
+    count = len(report.statements)
     if not report.statements:
         console.narrate(f"{report.role} has the rights of {report.kind.value} already")
     elif dry_run:
+        for statement in report.statements:
+            console.show_line(f"{statement};")
         console.narrate("nothing was changed (--dry-run)")
     else:
-        console.narrate(f"{report.role} has the rights of {report.kind.value} now")
+        console.narrate(
+            f"{report.role} has the rights of {report.kind.value} now "
+            f"({count} {'statement' if count == 1 else 'statements'})"
+        )
 
 
-def _password(role: str, *, create: bool, from_stdin: bool, file: Path | None) -> str | None:
+def _password(
+    role: str, *, create: bool, dry_run: bool, from_stdin: bool, file: Path | None
+) -> str | None:
     """The password from stdin, a file or, for a new role on a terminal, a prompt."""
     import sys
 
@@ -106,6 +114,8 @@ def _password(role: str, *, create: bool, from_stdin: bool, file: Path | None) -
             ) from None
     if not create:
         return None
+    if dry_run:
+        return ""  # it is not used: only that there would be one is told
     if not sys.stdin.isatty():
         raise typer.BadParameter(
             "a new role needs a password: give --password-stdin or --password-file",

@@ -67,6 +67,8 @@ DO $$ BEGIN
                    current_setting('etf_backtest.verifier'));
 END $$
 """
+_EVERYBODY_READS: Final = "installed_migrations"
+"""The queue's table of what was done to it: names of files, for `db doctor` as any role."""
 _FORGET: Final = "SELECT set_config('etf_backtest.verifier', '', true)"
 
 
@@ -313,6 +315,12 @@ def _shown_password(role: str, password: str | None) -> tuple[str, ...]:
     return (f"ALTER ROLE {quote_identifier(role)} LOGIN PASSWORD '(a SCRAM-SHA-256 verifier)'",)
 
 
+def _is_open_to_all(item: Item) -> bool:
+    """Whether everybody has more rights to a table than we have given to everybody ourselves."""
+    is_ours = item.is_queue and item.name == _EVERYBODY_READS
+    return item.kind == "TABLE" and bool(item.everybodys - ({"SELECT"} if is_ours else set()))
+
+
 def _warnings(
     role: str, kind: RoleKind, facts: RoleFacts | None, items: list[Item], url: DatabaseUrl
 ) -> Iterator[str]:
@@ -323,7 +331,7 @@ def _warnings(
         yield f"the schema {home_schema(url)} has no {listed}: run this again after migrate deploy"
     if not any(item.is_queue for item in items):
         yield f"the queue is not installed ({queue_schema(url)}): run this again when it is"
-    if open_to_all := [item.name for item in items if item.kind == "TABLE" and item.everybodys]:
+    if open_to_all := [item.name for item in items if _is_open_to_all(item)]:
         yield f"everybody (PUBLIC) has rights to {', '.join(open_to_all)}, and so has {role}"
     if facts is None:
         return

@@ -11,7 +11,7 @@ from etf_backtest.database.direct import direct_connection
 from etf_backtest.database.doctor.finding import Finding
 from etf_backtest.database.doctor.rights import check_rights
 from etf_backtest.database.role_rights import FUNCTIONS, TABLES, TYPES
-from etf_backtest.database.roles import RoleKind, outdated_roles
+from etf_backtest.database.roles import GrantReport, RoleKind, outdated_roles
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import (
     RightsDeniedError,
@@ -223,11 +223,16 @@ def test_a_second_time_does_nothing_and_another_kind_takes_back(roles: Roles) ->
 def test_tried_dry_it_says_all_and_does_nothing(roles: Roles) -> None:
     tried = roles.grant(READONLY, dry_run=True)
     assert tried.is_new
+    assert told_of_everybody(tried) == []
     assert tried.statements[0] == f'CREATE ROLE "{roles.name("readonly")}" LOGIN'
     assert "PASSWORD '(a SCRAM-SHA-256 verifier)'" in tried.statements[-1]
     with pytest.raises(RoleMissingError, match="--create"):
         run_here_raising(roles, roles.name("readonly"))
     assert roles.grant(READONLY).statements == tried.statements
+
+
+def told_of_everybody(report: GrantReport) -> list[str]:
+    return [warning for warning in report.warnings if "PUBLIC" in warning]
 
 
 def run_here_raising(roles: Roles, role: str) -> None:
@@ -295,7 +300,17 @@ def test_what_everybody_may_create_is_taken_back_and_what_everybody_holds_is_tol
     )
     report = roles.grant(READONLY)
     assert 'REVOKE CREATE ON SCHEMA "public" FROM PUBLIC' in report.statements
-    assert any("PUBLIC" in warning and "users" in warning for warning in report.warnings)
+    assert told_of_everybody(report) == [
+        f"everybody (PUBLIC) has rights to users, and so has {roles.name('readonly')}"
+    ]
+    # what everybody may do by our own script is not told; more than that is
+    roles.cluster.execute(
+        "REVOKE ALL ON users FROM PUBLIC",
+        "GRANT DELETE ON etf_backtest_queue.installed_migrations TO PUBLIC",
+        database=roles.url.database,
+    )
+    (told,) = told_of_everybody(roles.grant(READONLY))
+    assert "rights to installed_migrations, and so has" in told
 
 
 @pytest.mark.parametrize(
@@ -336,6 +351,8 @@ def test_on_the_command_line(roles: Roles, user_home: Path) -> None:
     given = ("--create", "--password-file", "password")
     tried = run_here(*grant, *given, "--dry-run", url=url)
     assert "nothing was changed" in tried.err
+    # a password that is not used is not asked for
+    assert run_here(*grant, "--create", "--dry-run", url=url).out == tried.out
     done = run_here(*grant, *given, "--json", url=url)
     roles.made.append(role)
     assert done.data["created"] is True
@@ -347,7 +364,8 @@ def test_on_the_command_line(roles: Roles, user_home: Path) -> None:
     # nobody has used the database: there is no local user, and this role may not make it
     assert "db grant" in run_here("portfolio", "list", url=roles.url_of(role), code=1).err
     changed = run_here(*grant, "--password-stdin", url=url, stdin="another\n")
-    assert "another" not in changed.out + changed.err
+    assert changed.out == ""
+    assert f"\n{role} has the rights of readonly now (1 statement)\n" in changed.err
     assert (
         "password authentication failed"
         in run_here("prices", "list", url=roles.url_of(role), code=1).err
