@@ -149,5 +149,9 @@ def sha256_of(path: Path) -> tuple[str, int]:
                 digest.update(block)
                 size += len(block)
     except OSError as error:
-        raise BackupFileError(path, f"cannot be read: {error.strerror or error}") from error
+        raise BackupFileError(
+            path,
+            f"cannot be read: {error.strerror or error}",
+            remedy="give the file that etf-backtest db backup wrote",
+        ) from error
     return digest.hexdigest(), size

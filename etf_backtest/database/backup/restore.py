@@ -161,7 +161,8 @@ async def _examine(
     elif sha256 != manifest.file.sha256:
         raise DamagedBackupError(path, found=sha256, expected=manifest.file.sha256)
     else:
-        narrate(f"{path} ({size:,} bytes) is the file of its manifest, of {manifest.created_at}")
+        made = f"{manifest.created_at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+        narrate(f"{path} ({size:,} bytes) is the file of its manifest, of {made}")
         _check_known(path, [(m.name, m.checksum) for m in manifest.migrations])
     archive = archive or await Archive.open(path, await asyncio.to_thread(choose_restore))
     wanted = home_schema(url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.acceptance.cli.conftest import RunCli
@@ -25,7 +26,13 @@ def test_backup_and_restore(
     refused = cli("db", "restore", str(file), code=1)
     assert "is not empty: there are tables in 'public' -> say --yes" in refused.err
 
+    missing = cli("db", "restore", "nowhere", code=1)
+    assert "No such file or directory -> give the file that etf-backtest db backup wrote" in (
+        missing.err
+    )
+
     restored = cli("db", "restore", str(file), "--json", url=empty_database)
+    assert re.search(r"of its manifest, of \d{4}-\d\d-\d\d \d\d:\d\d UTC\n", restored.err)
     assert (restored.data["rows"], restored.data["verified"]) == (1, True)
     assert restored.data["kept"] is None
     assert "migrate deploy" in restored.err  # the template has no table of Prisma's
