@@ -126,21 +126,20 @@ async def _on_the_server(
 
 
 async def _let_in(connection: Connection, name: str, check: Check) -> list[Finding]:
-    """What a check finds; where the role may not look, that it may not."""
+    """What a check finds; where the role may not look, or the tables are older, that it is so."""
     import asyncpg
 
     try:
         async with connection.transaction():
             found = await check()
-    except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedColumnError) as error:
-        return [
-            Finding(
-                name,
-                "warning",
-                f"cannot be looked at: {error}",
-                "use the tables' owner, or deploy what is pending",
-            )
-        ]
+    except asyncpg.InsufficientPrivilegeError as error:
+        return [_not_seen(name, error, "use the tables' owner")]
+    except (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError) as error:
+        return [_not_seen(name, error, DEPLOY)]
     if found is None:
         return []
     return [found] if isinstance(found, Finding) else list(found)
+
+
+def _not_seen(name: str, error: Exception, remedy: str) -> Finding:
+    return Finding(name, "warning", f"cannot be looked at: {error}", remedy)
