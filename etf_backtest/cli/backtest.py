@@ -51,9 +51,9 @@ def run(asked: RunArguments, json: JSON = False) -> None:
 
 
 app.command(context_settings=RUN_CONTEXT)(with_run_options(backtest_queue.submit))
+app.command()(backtest_queue.watch)
 app.command()(backtest_queue.cancel)
 app.command()(backtest_queue.retry)
-app.command()(backtest_queue.watch)
 
 
 @app.command("list")

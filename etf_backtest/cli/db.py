@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from etf_backtest.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="The PostgreSQL behind everything.")
-app.command()(db_grant.grant)
-db_backup.register(app)
-db_doctor.register(app)
+# `--help` shows panels and commands in the order in which they are added
+SERVER: Final = "Server"
+CARE: Final = "Backup and care"
+PRISMA: Final = "Prisma"
 
 
 def _is_embedded(where: Settings) -> bool:
@@ -32,7 +33,7 @@ def _is_embedded(where: Settings) -> bool:
     return False
 
 
-@app.command()
+@app.command(rich_help_panel=SERVER)
 def up() -> None:
     """Start the embedded PostgreSQL unless it runs; create its database."""
     from etf_backtest.database.postgres import ensure_database
@@ -42,7 +43,7 @@ def up() -> None:
     console.show_line(str(run(ensure_database(where))))
 
 
-@app.command()
+@app.command(rich_help_panel=SERVER)
 def down() -> None:
     """Stop the embedded PostgreSQL; its data stays."""
     from etf_backtest.database.postgres import stop
@@ -53,7 +54,7 @@ def down() -> None:
     console.narrate("stopped" if stop(where) else "it was not running")
 
 
-@app.command()
+@app.command(rich_help_panel=SERVER)
 def status(json: JSON = False) -> None:
     """Show which database is used and whether it runs; 1 if it does not."""
     where = settings()
@@ -95,7 +96,7 @@ def _own_facts(where: Settings) -> dict[str, object]:
     }
 
 
-@app.command()
+@app.command(rich_help_panel=SERVER)
 def url(
     show_password: Annotated[
         bool, typer.Option("--show-password", help="Print the password, for psql and notebooks.")
@@ -112,7 +113,12 @@ def url(
     with_url(show)
 
 
-@app.command()
+db_backup.register(app, panel=CARE)
+db_doctor.register(app, panel=CARE)
+app.command(rich_help_panel="Roles")(db_grant.grant)
+
+
+@app.command(rich_help_panel=PRISMA)
 def push(
     accept_data_loss: Annotated[
         bool, typer.Option("--accept-data-loss", help="Go on where rows or columns get lost.")
@@ -145,7 +151,7 @@ def push(
     raise typer.Exit(with_url(push_to))
 
 
-@app.command()
+@app.command(rich_help_panel=PRISMA)
 def pull(
     write: Annotated[
         bool, typer.Option("--write", help="Write it to prisma/schema.prisma.")
@@ -160,7 +166,7 @@ def pull(
     raise typer.Exit(with_url(lambda url: db_pull(settings(), url.render(), print_only=not write)))
 
 
-@app.command()
+@app.command(rich_help_panel=PRISMA)
 def validate() -> None:
     """Check prisma/schema.prisma."""
     from etf_backtest.database.prisma_cli import validate as run_validate

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from etf_backtest.database.url import DatabaseUrl
 
 
-def register(app: typer.Typer) -> None:
-    """Add both commands."""
-    app.command()(backup)
-    app.command()(restore)
+def register(app: typer.Typer, *, panel: str) -> None:
+    """Add both commands, under a heading of `--help`."""
+    app.command(rich_help_panel=panel)(backup)
+    app.command(rich_help_panel=panel)(restore)
 
 
 def backup(

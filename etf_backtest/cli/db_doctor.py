@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from etf_backtest.database.doctor import Examination, Plan
 
 
-def register(app: typer.Typer) -> None:
-    """Add both commands."""
-    app.command()(doctor)
-    app.command()(explain)
+def register(app: typer.Typer, *, panel: str) -> None:
+    """Add both commands, under a heading of `--help`."""
+    app.command(rich_help_panel=panel)(doctor)
+    app.command(rich_help_panel=panel)(explain)
 
 
 def doctor(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from etf_backtest.cli import app
 from etf_backtest.strategies import STRATEGIES
 
 # not pydantic: Typer itself converts the arguments of subcommands with it
@@ -35,6 +38,24 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert "typer" in modules
     assert modules & HEAVY == set()
     assert done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [  # what one begins with stands first
+        ("db", "up down status url backup restore doctor explain grant push pull validate"),
+        (
+            "backtest",
+            "run submit watch cancel retry list show verify diff share unshare delete rules",
+        ),
+    ],
+)
+def test_commands_are_listed_in_the_order_in_which_they_are_needed(
+    group: str, expected: str
+) -> None:
+    text = CliRunner().invoke(app, [group, "--help"]).output
+    _, _, listed = text.partition("--help")
+    assert re.findall(r"^\W ([a-z]+)  ", listed, re.MULTILINE) == expected.split()
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:
