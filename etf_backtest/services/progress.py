@@ -28,6 +28,8 @@ DELETED: Final = "deleted"
 ENDED: Final = frozenset(("completed", "failed", DELETED))
 SHORTEST_PAUSE, LONGEST_PAUSE, GROWTH = 0.5, 2.0, 1.25
 """Seconds between two looks; they grow while nothing changes."""
+SHARE: Final = 10.0
+"""How often what a look took passes before the next: watching is a tenth of its time at most."""
 LONGEST_OUTAGE: Final = 300.0
 """Seconds that the database may be away before watching it is given up."""
 OUTAGE_PAUSE: Final = 1.0
@@ -128,7 +130,8 @@ async def watch_backtests(
 ) -> AsyncIterator[tuple[Progress, ...]]:
     """Look again and again where backtests stand, until all of them have ended.
 
-    Every half second, up to every two seconds while nothing changes. A database that is away in
+    Every half second, up to every two seconds while nothing changes, and ever more seldom where a
+    look takes long: with a hundred thousand that wait it takes half a second. A database that is away in
     between is asked again, for up to five minutes.
 
     Parameters
@@ -154,12 +157,14 @@ async def watch_backtests(
     actor = await acting_user(db, user)
     seen = await progress_of(db, ids, user=actor)
     yield seen
-    pause = SHORTEST_PAUSE
+    pause, looked = SHORTEST_PAUSE, 0.0
     while under_way := [each.id for each in seen if not each.has_ended]:
-        await asyncio.sleep(pause)
+        await asyncio.sleep(max(pause, SHARE * looked))
+        began = time.monotonic()
         found = await _patiently(
             partial(_standing, db, under_way, actor), on_outage or (lambda _: None)
         )
+        looked = time.monotonic() - began
         before, seen = seen, _updated(seen, found)
         moved = [_place(each) for each in seen] != [_place(each) for each in before]
         pause = SHORTEST_PAUSE if moved else min(pause * GROWTH, LONGEST_PAUSE)
