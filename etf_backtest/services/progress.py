@@ -131,8 +131,8 @@ async def watch_backtests(
     """Look again and again where backtests stand, until all of them have ended.
 
     Every half second, up to every two seconds while nothing changes, and ever more seldom where a
-    look takes long: with a hundred thousand that wait it takes half a second. A database that is away in
-    between is asked again, for up to five minutes.
+    look takes long: with a hundred thousand that wait it takes half a second. A database that is
+    away in between is asked again, for up to five minutes.
 
     Parameters
     ----------
