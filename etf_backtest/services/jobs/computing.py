@@ -54,6 +54,7 @@ class ComputingChild:
         self._lines_left = _LINES_LOGGED
         self._listening = asyncio.create_task(self._listen())
         self._is_killed = False
+        self._is_asked = False
 
     @property
     def pid(self) -> int:
@@ -64,6 +65,11 @@ class ComputingChild:
     def is_alive(self) -> bool:
         """Whether it can be asked something."""
         return self._process.returncode is None and not self._is_killed
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is alive and owes an answer."""
+        return self._is_asked and self.is_alive
 
     async def ask(self, question: Question) -> Answer:
         """Have a question answered; whoever is cancelled in here should kill the child.
@@ -78,6 +84,7 @@ class ComputingChild:
         body = pickle.dumps(question, protocol=5)
         streams = self._process.stdin, self._process.stdout
         assert streams[0] is not None and streams[1] is not None  # noqa: S101, PT018  # are pipes
+        self._is_asked = True
         try:
             streams[0].write(LENGTH.pack(len(body)))
             streams[0].write(body)
@@ -89,6 +96,7 @@ class ComputingChild:
             head, _, results = (await streams[1].readexactly(size)).partition(b"\n")
         except (OSError, asyncio.IncompleteReadError):
             raise await self._death() from None
+        self._is_asked = False
         try:
             said = json.loads(head)
         except ValueError:
@@ -201,7 +209,7 @@ class ComputingChildren:
 
     @asynccontextmanager
     async def borrow(self) -> AsyncIterator[ComputingChild]:
-        """A child for one job; it is killed where the job does not end by itself."""
+        """A child for one job; it is killed where the job ends before it has answered."""
         child = self._idle.pop() if self._idle else await start_child(self._memory)
         if not child.is_alive:
             await child.end()
@@ -209,12 +217,9 @@ class ComputingChildren:
         self._busy.add(child)
         try:
             yield child
-        except ComputationError:
-            raise  # it has answered, or it is dead
-        except BaseException:
-            child.kill()
-            raise
         finally:
+            if child.is_at_work:
+                child.kill()
             self._busy.discard(child)
             self._idle.append(child)
 

@@ -98,6 +98,22 @@ async def test_strangers_hurt_nobody_but_themselves(children: ComputingChildren)
         assert again.results == fair.results
 
 
+async def test_what_fails_beside_a_child_does_not_cost_it(children: ComputingChildren) -> None:
+    async with children.borrow() as child:
+        first = child.pid
+
+    async def without_prices() -> None:
+        async with children.borrow() as child:
+            await child.ask(run_of("buy_and_hold"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await without_prices()
+    async with children.borrow() as child:
+        assert child.pid == first
+        assert (await child.ask(run_of("buy_and_hold"))).said["metrics"]["sessions"] == 40
+
+
 @pytest.mark.parametrize("strategy", ["looping", "sleepless"])
 async def test_a_loop_without_end_is_killed(children: ComputingChildren, strategy: str) -> None:
     async with children.borrow() as child:
