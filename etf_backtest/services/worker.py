@@ -97,8 +97,13 @@ class BacktestWorker:
         self._stopping.set()
         if self._worker is not None:
             self._worker.stop()  # type: ignore[no-untyped-call]  # the library's own
+        self._give_up_in_time()
+
+    def _give_up_in_time(self) -> None:
+        """Wait for a database that is away no longer than for what runs; else hardly at all."""
         if self._connector is not None:
-            self._connector.give_up_in(self._options.grace + FIRST_PAUSE)
+            grace = self._options.grace if self._running else 0.0
+            self._connector.give_up_in(grace + FIRST_PAUSE)
 
     def kill_children(self) -> None:
         """End all computations at once, for who is about to end, too."""
@@ -111,6 +116,8 @@ class BacktestWorker:
         ------
         QueueMissingError
             The queue is not installed in the database.
+        procrastinate.exceptions.ConnectorException
+            The URL's user may not do what a worker does.
         """
         from etf_backtest.services.jobs.library import BackOff, DatabaseClock
 
@@ -121,11 +128,8 @@ class BacktestWorker:
                 kept_connections(self._db.url, most=self._options.concurrency + 1),
                 self._open_app() as (app, connector),
             ):
-                self._connector = connector
-                if self.is_stopping:
+                if self.is_stopping or not await self._is_ready(app):
                     return
-                if not await app.check_connection_async():
-                    raise QueueMissingError(queue_schema(self._db.url))
                 app.task(name=TASK, pass_context=True, retry=BackOff(clock, self._options))(
                     self._run_job
                 )
@@ -133,6 +137,21 @@ class BacktestWorker:
         finally:
             self._connector = None
             await self._children.end()
+
+    async def _is_ready(self, app: App) -> bool:
+        """Whether there is the queue; not where it was stopped before that was known."""
+        from procrastinate.exceptions import ConnectorException
+
+        try:
+            is_there = await app.check_connection_async()
+        except (ConnectorException, TimeoutError) as error:
+            if not self.is_stopping:
+                raise
+            log.warning("the worker ends: %s", _told(error))
+            return False
+        if not is_there:
+            raise QueueMissingError(queue_schema(self._db.url))
+        return True
 
     @asynccontextmanager
     async def _open_app(self) -> AsyncIterator[tuple[App, PatientConnector]]:
@@ -151,12 +170,14 @@ class BacktestWorker:
             reconnect_timeout=5,
         )
         app = App(connector=connector)
+        # it may be stopped while this waits for the database
+        self._connector = connector
         async with app.open_async():
             yield app, connector
 
     async def _supervise(self, app: App, connector: PatientConnector, clock: DatabaseClock) -> None:
         """Run the library's worker, and another one where it has ended by itself."""
-        from etf_backtest.services.jobs.library import BacktestJobs
+        from etf_backtest.services.jobs.library import BacktestJobs, lacks_rights
         from etf_backtest.services.jobs.rescue import Rescue
 
         async def known_again() -> int:
@@ -173,6 +194,8 @@ class BacktestWorker:
         while not self.is_stopping:
             began = time.monotonic()
             error = await self._work(app, rescue)
+            if error is not None and lacks_rights(error):
+                raise error
             if self._options.once or self.is_stopping:
                 if error is not None:
                     log.warning("the worker ends: %s", _told(error))
@@ -253,6 +276,8 @@ class BacktestWorker:
             )
         finally:
             self._running.pop(job_id, None)
+            if self.is_stopping:
+                self._give_up_in_time()
 
     async def _rescue(self, rescue: Rescue) -> None:
         """Put right what others have left, and what was lost of our own, again and again."""
@@ -285,7 +310,8 @@ async def _attempt(*works: Coroutine[Any, Any, object]) -> None:
 
 def _told(error: BaseException) -> str:
     cause = error.__cause__ or error
-    return one_line(f"{type(cause).__name__}: {cause}")
+    said = str(cause) or "the database does not answer in time"
+    return one_line(f"{type(cause).__name__}: {said}")
 
 
 def _silence_library() -> None:

@@ -10,7 +10,8 @@ import datetime as dt
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import psycopg
@@ -38,11 +39,16 @@ QUERY_WITHIN: Final = 30.0
 """Seconds for one statement on the queue, before the connection counts as lost."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between two tries to reach the database; they double."""
+NOT_AWAY_WITHIN: Final = 5.0
+"""Seconds for statements under way, where the worker stops and the database seems to be there."""
 _PASSING: Final = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
 )
+_AWAY: Final = ("08", "57P", "25006")
+"""Beginnings of SQLSTATE: no connection, shut down, a standby. Nobody can say that he is alive."""
+_MISSING_RIGHT: Final = "42501"
 
 
 class PatientConnector(PsycopgConnector):
@@ -57,18 +63,26 @@ class PatientConnector(PsycopgConnector):
         self._longest_pause = longest_pause
         self._gives_up_at: float | None = None
         self._away_since: float | None = None
+        self._patience: set[asyncio.Timeout] = set()
         self.last_away = -1e9
         """When, by `time.monotonic()`, the database was last known to be away."""
 
     def give_up_in(self, seconds: float) -> None:
-        """Let statements fail from then on."""
-        self._gives_up_at = time.monotonic() + seconds
+        """Let statements fail from then on; those that wait for a database that is away, too."""
+        at = time.monotonic() + seconds
+        if self._gives_up_at is not None and self._gives_up_at <= at:
+            return
+        self._gives_up_at = at
+        in_time = asyncio.get_running_loop().time() + seconds
+        for limit in self._patience:
+            limit.reschedule(in_time + (NOT_AWAY_WITHIN if self._away_since is None else 0))
 
     async def open_async(self, pool: psycopg_pool.AsyncConnectionPool | None = None) -> None:
         """As the library's; where no connection can be made now, one is made later."""
         try:
-            await super().open_async(pool)
-        except psycopg.OperationalError as error:
+            async with self._patient():
+                await super().open_async(pool)
+        except (psycopg.OperationalError, TimeoutError) as error:
             self._note(error)
 
     async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
@@ -111,36 +125,56 @@ class PatientConnector(PsycopgConnector):
         arguments: dict[str, Any],
     ) -> T:
         pause = FIRST_PAUSE
-        while True:
+        async with self._patient():
+            while True:
+                try:
+                    async with asyncio.timeout(QUERY_WITHIN):
+                        result = await execute(query, **arguments)
+                except (ConnectorException, TimeoutError) as error:
+                    if not passes(error) or self._gives_up(pause):
+                        raise
+                    self._note(error, again=pause > FIRST_PAUSE)
+                else:
+                    self._note(None)
+                    return result
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+                pause = min(2 * pause, self._longest_pause)
+
+    @asynccontextmanager
+    async def _patient(self) -> AsyncIterator[None]:
+        """Wait for the database, until it is time to give up."""
+        left = None
+        if self._gives_up_at is not None and self._away_since is not None:
+            left = max(self._gives_up_at - time.monotonic(), FIRST_PAUSE)
+        async with asyncio.timeout(left) as limit:
+            self._patience.add(limit)
             try:
-                async with asyncio.timeout(QUERY_WITHIN):
-                    result = await execute(query, **arguments)
-            except (ConnectorException, TimeoutError) as error:
-                if not passes(error) or self._gives_up(pause):
-                    raise
-                self._note(error)
-            else:
-                self._note(None)
-                return result
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
-            pause = min(2 * pause, self._longest_pause)
+                yield
+            finally:
+                self._patience.discard(limit)
 
     def _gives_up(self, pause: float) -> bool:
         return self._gives_up_at is not None and time.monotonic() + pause > self._gives_up_at
 
-    def _note(self, error: BaseException | None) -> None:
-        """Log once that the database is away, and once that it is back."""
+    def _note(self, error: BaseException | None, *, again: bool = False) -> None:
+        """Log once that the database is away, and once that it is back.
+
+        What it refuses for now is logged, too, unless it has been `again` and again.
+        """
         now = time.monotonic()
-        if error is not None:
+        cause = None if error is None else error.__cause__ or error
+        reason = one_line(str(cause)) or "it does not answer in time"
+        if cause is not None and _is_away(cause):
             self.last_away = now
             if self._away_since is None:
                 self._away_since = now
-                cause = error.__cause__ or error
-                reason = one_line(str(cause)) or "it does not answer in time"
                 log.warning("the database is away, and is tried again: %s", reason)
-        elif self._away_since is not None:
+            return
+        if self._away_since is not None:
             log.warning("the database is back after %.0f s", now - self._away_since)
             self._away_since = None
+        if cause is not None and not again:
+            log.warning("the database refuses a statement, which is tried again: %s", reason)
 
 
 def passes(error: BaseException) -> bool:
@@ -148,6 +182,18 @@ def passes(error: BaseException) -> bool:
     if isinstance(error, TimeoutError):
         return True
     return isinstance(error, ConnectorException) and isinstance(error.__cause__, _PASSING)
+
+
+def lacks_rights(error: BaseException | None) -> bool:
+    """Whether a statement failed because the role may not do that: no other try will help."""
+    cause = error.__cause__ if isinstance(error, ConnectorException) else error
+    return getattr(cause, "sqlstate", None) == _MISSING_RIGHT
+
+
+def _is_away(cause: BaseException) -> bool:
+    """Whether a statement that may be repeated failed for want of the database itself."""
+    state = getattr(cause, "sqlstate", None)
+    return state is None or state.startswith(_AWAY)
 
 
 class BacktestJobs(JobManager):
