@@ -69,15 +69,15 @@ class BacktestRunner:
     async def run(self, backtest_id: str, *, stopping: Callable[[], bool]) -> None:
         """Claim a backtest, compute it, and store what comes out of it or why nothing does.
 
-        A call that is cancelled ends soon and without an error. Its backtest waits again if the
-        worker is `stopping`, and else has been cancelled.
+        A call that is cancelled ends soon. Its backtest waits again if the worker is `stopping`,
+        and else has been cancelled.
 
         Raises
         ------
         TryAgainError
             Something that may pass was in the way.
         """
-        claimed, error = await _outcome(
+        claiming = asyncio.create_task(
             _within(
                 DATABASE_WITHIN,
                 claim(
@@ -88,12 +88,18 @@ class BacktestRunner:
                 ),
             )
         )
+        # the database may have it already: cut off, it would be a claim that nobody renews
+        was_cancelled = await _ended(claiming, within=LET_GO_WITHIN)
+        error = _error_of(claiming)
+        claimed = None if error is not None else claiming.result()
         if error is not None:
             if may_pass(error):
                 raise TryAgainError(backtest_id, told(error), attempts=0) from None
             log.error("the job of %s is none of ours: %s", quoted(backtest_id), told(error))
         elif isinstance(claimed, GivenUp):
             log.warning("%s failed: %s", _called(claimed), claimed.reason)
+        elif isinstance(claimed, Claim) and was_cancelled:
+            await self._let_go(claimed, waits_again=stopping())
         elif isinstance(claimed, Claim):
             await self._run(claimed, stopping)
 
@@ -210,14 +216,8 @@ class BacktestRunner:
     async def _stored(self, claimed: Claim, computed: Computed) -> BaseException | None:
         """Store it even if the worker is stopped now; the error if that was not possible."""
         storing = asyncio.create_task(self._store(claimed, computed))
-        try:
-            await asyncio.shield(asyncio.wait((storing,)))
-        except asyncio.CancelledError:
-            await asyncio.wait((storing,), timeout=STORE_WITHIN)
-        if not storing.done():
-            storing.cancel()
-            await asyncio.wait((storing,))
-        return TimeoutError() if storing.cancelled() else storing.exception()
+        await _ended(storing, within=STORE_WITHIN)
+        return _error_of(storing)
 
     async def _store(self, claimed: Claim, computed: Computed) -> None:
         for pause in (*STORE_PAUSES, None):
@@ -276,6 +276,27 @@ async def _outcome(work: Coroutine[Any, Any, T]) -> tuple[T | None, BaseExceptio
         raise
     error = task.exception()
     return (None, error) if error is not None else (task.result(), None)
+
+
+async def _ended(task: asyncio.Task[Any], *, within: float) -> bool:
+    """Wait for the end of a task; whether the caller was cancelled meanwhile.
+
+    Then the task gets so many seconds more.
+    """
+    was_cancelled = False
+    try:
+        await asyncio.wait((task,))
+    except asyncio.CancelledError:
+        was_cancelled = True
+        await asyncio.wait((task,), timeout=within)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait((task,))
+    return was_cancelled
+
+
+def _error_of(task: asyncio.Task[Any]) -> BaseException | None:
+    return TimeoutError() if task.cancelled() else task.exception()
 
 
 def _called(what: Claim | GivenUp) -> str:
