@@ -12,7 +12,6 @@ from typing import Literal, get_args
 from etf_backtest.errors import LayoutError
 from etf_backtest.errors.wording import listed, quoted
 from etf_backtest.market.bar import is_symbol
-from etf_backtest.market.bars import SCALES
 from etf_backtest.providers.headers import (
     ALIASES,
     DISTRIBUTIONS,
@@ -298,8 +297,3 @@ def _one_symbol(
     if not is_symbol(symbol):
         raise LayoutError(f"cannot be of {quoted(symbol)}, which is no symbol")
     return symbol
-
-
-def number_fields(layout: Layout) -> tuple[tuple[int, str], ...]:
-    """Position and name of each column of numbers of a long table."""
-    return tuple((i, f) for i, f in enumerate(layout.fields) if f in SCALES and f is not None)

@@ -46,21 +46,6 @@ LIBRARY_LOGGERS: Final = ("procrastinate", "psycopg", "psycopg.pool")
 """They tell the same as we do, with tracebacks."""
 
 
-async def run_worker(db: Database, options: WorkerOptions | None = None) -> None:
-    """Run queued backtests until there are none (`options.once`), or until cancelled.
-
-    Who wants to stop it in an orderly way uses `BacktestWorker`.
-
-    Raises
-    ------
-    QueueLibraryMissingError
-        The extra `worker` is not installed.
-    QueueMissingError
-        The queue is not installed in the database.
-    """
-    await BacktestWorker(db, options).run()
-
-
 class BacktestWorker:
     """A worker on a connected database; `run` it once.
 

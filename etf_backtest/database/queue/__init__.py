@@ -4,7 +4,7 @@ Triggers of `backtests` call functions here, so a row is queued by being pending
 Installing needs the extra `worker` on the machine that does it, and nobody else.
 """
 
-from etf_backtest.database.queue.connector import can_listen, connector
+from etf_backtest.database.queue.connector import can_listen
 from etf_backtest.database.queue.deployment import deploy_queue, reset_queue
 from etf_backtest.database.queue.installation import (
     InstallationReport,
@@ -21,7 +21,6 @@ __all__ = [
     "InstallationReport",
     "QueueState",
     "can_listen",
-    "connector",
     "defer_waiting",
     "deploy_queue",
     "home_schema",

@@ -10,13 +10,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, TypedDict
 
-from etf_backtest.database.queue.library import required_library
 from etf_backtest.database.queue.names import queue_schema
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import DatabaseUrlError
 
 if TYPE_CHECKING:
-    from procrastinate import PsycopgConnector
     from psycopg import AsyncCursor
     from psycopg.rows import DictRow
 
@@ -68,36 +66,13 @@ def can_listen(url: DatabaseUrl) -> bool:
     return not url.pooled
 
 
-def connector(url: DatabaseUrl, *, size: int) -> PsycopgConnector:
-    """Give the library a pool of connections to the queue of a database; it opens with the app.
-
-    Parameters
-    ----------
-    url : DatabaseUrl
-        Of the database.
-    size : int
-        The most connections in the pool. Where `can_listen(url)`, a worker has one more.
-
-    Raises
-    ------
-    QueueLibraryMissingError
-        The extra `worker` is not installed.
-    DatabaseUrlError
-        The URL has parameters that cannot be used.
-    """
-    required_library()
-    from procrastinate import PsycopgConnector  # late: it takes longer than most commands' work
-
-    return PsycopgConnector(kwargs=psycopg_arguments(url), min_size=1, max_size=size)
-
-
 def psycopg_arguments(url: DatabaseUrl) -> PsycopgArguments:
     """What `psycopg.AsyncConnection.connect(**arguments)` needs, the password in plain text.
 
     Raises
     ------
     DatabaseUrlError
-        As `connector`.
+        The URL has parameters that cannot be used.
     """
     arguments = PsycopgArguments(
         host=url.socket_directory or url.host,

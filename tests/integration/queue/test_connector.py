@@ -12,7 +12,7 @@ import procrastinate
 import psycopg
 import pytest
 
-from etf_backtest.database.queue import can_listen, connector
+from etf_backtest.database.queue import can_listen
 from etf_backtest.database.queue.connector import psycopg_arguments
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import DatabaseUrlError
@@ -26,6 +26,11 @@ SEEN: Final = (
     " inet_client_addr() IS NULL AS on_socket,"
     " current_setting('transaction_isolation') AS isolation"
 )
+
+
+def connector(url: DatabaseUrl, *, size: int) -> procrastinate.PsycopgConnector:
+    """The library's own, with our arguments: it gives up where a worker's is patient."""
+    return procrastinate.PsycopgConnector(kwargs=psycopg_arguments(url), min_size=1, max_size=size)
 
 
 async def ask(url: DatabaseUrl) -> dict[str, object]:

@@ -116,6 +116,12 @@ async def test_the_local_user_has_no_limits_and_takes_no_lock(settings: Settings
         local = await acting_user(db)
         async with db.tx() as transaction:
             await room_for_backtest(transaction, local, db.settings)
+            locks = await transaction.query_raw(
+                "SELECT count(*)::int AS held FROM pg_locks WHERE pid = pg_backend_pid()"
+                " AND relation = 'users'::regclass AND mode <> 'AccessShareLock'"
+            )
+        assert locks == [{"held": 0}]
+        assert await db.portfolio.count() == 1
 
 
 async def test_the_tier_of_now_counts(db: Database, ann: Actor, settings: Settings) -> None:
@@ -169,5 +175,6 @@ async def test_inserts_of_others_do_not_wait_for_the_lock(db: Database, ann: Act
             await client.execute(
                 "INSERT INTO portfolios (user_id, name) VALUES ($1::uuid, 'plain')", ann.id
             )
+            assert await client.fetchval("SELECT count(*) FROM portfolios") == 1
     finally:
         await client.close()
