@@ -13,7 +13,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from etf_backtest.cli import main
 from etf_backtest.database.connection import Database, connect
@@ -22,6 +21,7 @@ from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.services.strategies import create_strategy
 from etf_backtest.settings import Settings
 from tests.acceptance.cli.bad_runs import RUNS, BadRun
+from tests.fixtures.own_settings import settings_of
 
 TABLES = ("portfolios", "portfolio_holdings", "strategies", "backtests", "performance_metrics")
 PRICES = """\
@@ -49,12 +49,7 @@ def settings(prepared: str, user_home: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("DATABASE_URL", prepared)
     (user_home / "prices.csv").write_text(PRICES)
     (user_home / "late.csv").write_text("date,rate\n2024-01-03,0.02\n")
-    settings = Settings(
-        database_url=SecretStr(prepared),
-        database_url_source="environment",
-        data_dir=user_home / "data",
-        cache_dir=user_home / "cache",
-    )
+    settings = settings_of(prepared, user_home)
     asyncio.run(_with(settings, _fill))
     return settings
 

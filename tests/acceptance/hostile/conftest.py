@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from etf_backtest.settings import Settings
 from tests.acceptance.cli.conftest import RunCli, run_here
 from tests.fixtures.cluster import Cluster
+from tests.fixtures.own_settings import settings_of
 from tests.fixtures.postgres import Servers
 
 NAME = "hostile"
@@ -34,12 +34,7 @@ def cli(hostile_url: str, user_home: Path) -> RunCli:
 @pytest.fixture
 def settings(hostile_url: str, user_home: Path) -> Settings:
     """Settings of the library on it."""
-    return Settings(
-        database_url=SecretStr(hostile_url),
-        database_url_source="environment",
-        data_dir=user_home / "data",
-        cache_dir=user_home / "cache",
-    )
+    return settings_of(hostile_url, user_home)
 
 
 def the_line(err: str) -> str:

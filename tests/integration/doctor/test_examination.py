@@ -16,6 +16,7 @@ from etf_backtest.database.prisma_cli.history import Attempt, compare
 from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.settings import Settings
 from tests.fixtures.cluster import Cluster
+from tests.fixtures.own_settings import settings_of
 from tests.integration.schema.rows import (
     BACKTEST,
     PORTFOLIO,
@@ -29,12 +30,7 @@ from tests.integration.schema.rows import (
 
 @pytest.fixture
 def settings(queue_url: str, tmp_path: Path) -> Settings:
-    return Settings(
-        database_url=SecretStr(queue_url),
-        database_url_source="environment",
-        data_dir=tmp_path / "data",
-        cache_dir=tmp_path / "cache",
-    )
+    return settings_of(queue_url, tmp_path)
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from pydantic import SecretStr
 
 from etf_backtest.database.connection import connect
 from etf_backtest.services.jobs.options import WorkerOptions
 from etf_backtest.services.worker import BacktestWorker
 from etf_backtest.settings import Settings
+from tests.fixtures.own_settings import settings_of
 from tests.integration.faults.processes import Workers
 from tests.integration.faults.world import World
 from tests.integration.worker import strangers
@@ -35,12 +35,7 @@ def settings_for(user_home: Path) -> Callable[[str], Settings]:
     """Settings of who uses the database of a URL."""
 
     def make(url: str) -> Settings:
-        return Settings(
-            database_url=SecretStr(url),
-            database_url_source="environment",
-            data_dir=user_home / "data",
-            cache_dir=user_home / "cache",
-        )
+        return settings_of(url, user_home)
 
     return make
 

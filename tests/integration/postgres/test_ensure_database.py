@@ -10,7 +10,6 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from etf_backtest.database.postgres import (
     check_database,
@@ -23,6 +22,7 @@ from etf_backtest.database.url import DatabaseUrl
 from etf_backtest.errors import DatabaseConnectionError, DatabaseMissingError
 from etf_backtest.settings import Settings
 from tests.fixtures.cluster import Cluster
+from tests.fixtures.own_settings import settings_of
 
 ODD = "p@ss:w/ör d%"
 NONSENSE = {
@@ -40,12 +40,7 @@ NONSENSE = {
 
 
 def with_url(url: DatabaseUrl, home: Path) -> Settings:
-    return Settings(
-        database_url=SecretStr(url.render()),
-        database_url_source="environment",
-        data_dir=home / "data",
-        cache_dir=home / "cache",
-    )
+    return settings_of(url.render(), home)
 
 
 def on(server: Cluster, database: str) -> DatabaseUrl:

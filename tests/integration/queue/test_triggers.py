@@ -10,13 +10,12 @@ from typing import Any
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import MetaData, Table, insert, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from etf_backtest.database.connection import connect
 from etf_backtest.database.queue import JOB_QUEUE, TASK
-from etf_backtest.settings import Settings
+from tests.fixtures.own_settings import settings_of
 from tests.integration.queue.jobs import (
     INSERT,
     INSERT_MANY,
@@ -74,12 +73,7 @@ async def test_a_job_says_what_the_worker_needs(connection: Connection) -> None:
 async def test_prismas_create_and_create_many_queue(
     queue_url: str, connection: Connection, user_home: Path
 ) -> None:
-    settings = Settings(
-        database_url=SecretStr(queue_url),
-        database_url_source="environment",
-        data_dir=user_home / "data",
-        cache_dir=user_home / "cache",
-    )
+    settings = settings_of(queue_url, user_home)
     async with connect(settings) as db:
         await db.backtest.create(ROW | {"id": identity(1), "priority": 5})  # type: ignore[arg-type]  # a dict
         await db.backtest.create_many(

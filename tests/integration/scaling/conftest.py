@@ -8,11 +8,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from etf_backtest.market.bar import Bar
 from etf_backtest.settings import Settings
 from tests.fixtures.cluster import Cluster
+from tests.fixtures.own_settings import settings_of
 from tests.integration.migrations.heard import Heard
 
 DAY = dt.date(2024, 1, 1)
@@ -33,12 +33,7 @@ def settings_for(user_home: Path) -> SettingsFor:
     """Settings whose database is the one of a URL."""
 
     def make(url: str) -> Settings:
-        return Settings(
-            database_url=SecretStr(url),
-            database_url_source="environment",
-            data_dir=user_home / "data",
-            cache_dir=user_home / "cache",
-        )
+        return settings_of(url, user_home)
 
     return make
 

@@ -11,7 +11,6 @@ from typing import Literal, get_args
 
 import asyncpg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import select
 from sqlalchemy.engine import Connection as SyncConnection
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -19,7 +18,7 @@ from sqlalchemy.ext.automap import automap_base
 from sqlalchemy.orm import Session
 
 from etf_backtest.database.connection import connect
-from etf_backtest.settings import Settings
+from tests.fixtures.own_settings import settings_of
 from tests.integration.schema.price_states import (
     DAY,
     LATER,
@@ -212,12 +211,7 @@ async def test_a_copy(prices: Connection) -> None:
 
 async def test_the_prisma_client(prices: Connection, database_url: str, user_home: Path) -> None:
     first = await latest(prices)
-    settings = Settings(
-        database_url=SecretStr(database_url),
-        database_url_source="environment",
-        data_dir=user_home / "data",
-        cache_dir=user_home / "cache",
-    )
+    settings = settings_of(database_url, user_home)
     day = dt.datetime.combine(DAY, dt.time(tzinfo=dt.UTC))
     key = {"symbol_date": {"symbol": "AAA", "date": day}}
     async with connect(settings) as db:

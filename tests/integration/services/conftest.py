@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from pydantic import SecretStr
 
 from etf_backtest.database.connection import Database, connect
 from etf_backtest.database.models import StrategyType, to_json
@@ -16,6 +15,7 @@ from etf_backtest.database.price_store import store_bars
 from etf_backtest.market.bar import Bar
 from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.settings import Settings
+from tests.fixtures.own_settings import settings_of
 
 AddPrices = Callable[[str, list[str]], Awaitable[None]]
 HALF = {"AAA": Decimal("0.5"), "BBB": Decimal("0.5")}
@@ -29,12 +29,7 @@ async def make_portfolio(db: Database, allocations: dict[str, Decimal] = HALF) -
 @pytest.fixture
 def settings(database_url: str, user_home: Path) -> Settings:
     """Settings whose database is the test's own."""
-    return Settings(
-        database_url=SecretStr(database_url),
-        database_url_source="environment",
-        data_dir=user_home / "data",
-        cache_dir=user_home / "cache",
-    )
+    return settings_of(database_url, user_home)
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pydantic import SecretStr
 
 from etf_backtest.database.connection import Database, connect
 from etf_backtest.database.models import Backtest
@@ -23,6 +22,7 @@ from etf_backtest.services.jobs.options import WorkerOptions
 from etf_backtest.services.portfolios import create_portfolio
 from etf_backtest.services.worker import BacktestWorker
 from etf_backtest.settings import Settings
+from tests.fixtures.own_settings import settings_of
 from tests.integration.worker import strangers
 
 START, END = "2024-01-01", "2024-03-22"
@@ -93,12 +93,7 @@ class World:
 
 @pytest.fixture
 def settings(queue_url: str, user_home: Path) -> Settings:
-    return Settings(
-        database_url=SecretStr(queue_url),
-        database_url_source="environment",
-        data_dir=user_home / "data",
-        cache_dir=user_home / "cache",
-    )
+    return settings_of(queue_url, user_home)
 
 
 @pytest.fixture
